@@ -1,0 +1,127 @@
+"""The kind of task behind one interface: what a value is, how it is checked, encoded, combined and decoded.
+
+Rooms above ask a Task instead of asking which kind it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from understudy.errors import UserError
+from understudy.records import Value
+from understudy.settings import Codebook
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """Several answers to one question, made one.
+
+    Attributes
+    ----------
+    value : the most frequent answer; a tie goes to the one that comes first in codebook order.
+    consistency : share of the answers equal to `value`, in (0, 1].
+    is_tied : whether another answer was as frequent.
+    """
+
+    value: Value
+    consistency: float
+    is_tied: bool
+
+
+class Task(Protocol):
+    """What depends on the kind of task. K is the number of labels; columns are in `labels` order."""
+
+    @property
+    def codebook(self) -> Codebook:
+        """The codebook the task was made from."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels as they stand in the data, in codebook order."""
+
+    @property
+    def headline(self) -> Literal["positive", "macro", "micro"]:
+        """Which F1 is reported first."""
+
+    @property
+    def positive(self) -> int | None:
+        """Column of the declared positive label, or None."""
+
+    @property
+    def is_exclusive(self) -> bool:
+        """Whether exactly one label holds, so that probabilities add up to 1."""
+
+    def check(self, value: Value) -> Value:
+        """The value in its canonical form.
+
+        Raises
+        ------
+        UserError
+            If it is no value of this task; names the nearest label.
+        """
+
+    def read(self, cell: str) -> Value | None:
+        """The value in a cell of a table, verbatim; None for an empty cell.
+
+        Raises
+        ------
+        UserError
+            As `check`.
+        """
+
+    def from_json(self, value: Any) -> Value | None:
+        """The value in parsed JSON (None stays None); raises as `check`."""
+
+    def to_json(self, value: Value) -> Any:
+        """A JSON form that `from_json` reads back."""
+
+    def encode(self, values: Sequence[Value | None]) -> NDArray[np.bool_]:
+        """Indicator matrix of shape (n, K); a None row is all False."""
+
+    def shares(self, answers: Sequence[Sequence[Value]]) -> NDArray[np.float64]:
+        """Share of a document's answers that hold each label: shape (n, K), in [0, 1]; nan rows where no answer is."""
+
+    def vote(self, answers: Sequence[Value]) -> Vote:
+        """One value from at least one answer."""
+
+    def decode(self, probabilities: NDArray[np.float64], thresholds: NDArray[np.float64] | None) -> list[Value]:
+        """Values from probabilities of shape (n, K).
+
+        `thresholds` has shape (K,) with nan where a label has none of its own. With a declared positive label,
+        it alone counts: at or above its threshold the value is the positive label.
+        """
+
+
+def task_of(codebook: Codebook, label_separator: str = "|") -> Task:
+    """The Task of a codebook.
+
+    Raises
+    ------
+    UserError
+        If the codebook cannot be used: no or one label, repeated names, an unknown positive or null label.
+    """
+    from understudy.codebook.classification import Classification
+    from understudy.codebook.multilabel import MultiLabel
+
+    _refuse_unusable(codebook)
+    if codebook.kind == "classification":
+        return Classification(codebook)
+    if codebook.kind == "multilabel":
+        return MultiLabel(codebook, label_separator)
+    raise UserError(
+        f"`codebook.kind` is `{codebook.kind}`, which this version does not label yet.",
+        "Use `classification` or `multilabel`.",
+    )
+
+
+def _refuse_unusable(codebook: Codebook) -> None:
+    from understudy.codebook.lint import lint
+
+    errors = [finding.message for finding in lint(codebook) if finding.is_error]
+    if errors:
+        raise UserError("understudy.toml, [codebook]: " + " ".join(errors), "Edit the labels in `[[codebook.labels]]`.")

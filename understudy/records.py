@@ -1,0 +1,210 @@
+"""What travels between the rooms: plain frozen records without behaviour that needs a library."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Outcome(StrEnum):
+    """How the question about one document ended. Every document asked about has exactly one."""
+
+    LABELLED = "labelled"
+    ABSTAINED = "abstained"
+    REFUSED = "refused"
+    UNPARSED = "unparsed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class Role(StrEnum):
+    """What a human-labelled document may be used for; the three are disjoint."""
+
+    DEMO = "demo"
+    DEV = "dev"
+    TEST = "test"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A labelled stretch of text: code points ``[start, end)`` of the stored original, with its quote."""
+
+    start: int
+    end: int
+    label: str
+    text: str
+
+
+Value = str | tuple[str, ...] | tuple[Span, ...]
+"""What an annotator says: a label, a tuple of labels in codebook order, or a tuple of spans."""
+
+NO_META: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One text.
+
+    Attributes
+    ----------
+    id : verbatim identifier, unique within the project.
+    text : the original, never altered.
+    value : what a human said, or None.
+    group : documents of one group (author, thread, source) stay on one side of a split; None if ungrouped.
+    role : the gold role a column asked for, or None.
+    head, tail : the two marked spans of a relation document, else None.
+    meta : further declared columns, as text.
+    source : ``file:row`` it was read from, for messages.
+    """
+
+    id: str
+    text: str
+    value: Value | None = None
+    group: str | None = None
+    role: Role | None = None
+    head: Span | None = None
+    tail: Span | None = None
+    meta: Mapping[str, str] = field(default=NO_META)
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One reply, read: an outcome, the value if it is `labelled`, and the reason if it is not."""
+
+    outcome: Outcome
+    value: Value | None = None
+    confidence: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One question to a teacher, complete enough to be sent again.
+
+    Attributes
+    ----------
+    key : hash of everything that is sent (endpoint, model, messages, parameters, replicate).
+    document_id : the document asked about.
+    replicate : 0-based number of the repetition.
+    turn : 0 for the question, 1 for the repair.
+    teacher : the teacher's name.
+    body : canonical JSON of what is sent, without credentials.
+    """
+
+    key: str
+    document_id: str
+    replicate: int
+    turn: int
+    teacher: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back for one request, stored before anyone reads it.
+
+    Attributes
+    ----------
+    request_key : the request it answers.
+    body : the reply's raw body.
+    model : the model that the server says it is, or "".
+    prompt_tokens, completion_tokens : as billed, or None if the server does not say.
+    cost_usd : in US dollars, or None if the price is unknown.
+    latency_s : seconds from sending to the last byte.
+    received_at : UTC, ISO 8601.
+    """
+
+    request_key: str
+    body: str
+    model: str = ""
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cost_usd: float | None = None
+    latency_s: float = 0.0
+    received_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Who annotated, from what, with which settings.
+
+    Attributes
+    ----------
+    teacher : the teacher's name as the report prints it.
+    model : the model as answered, or "".
+    codebook : digest of the codebook.
+    prompt : digest of prompt template and demonstrations settings, or "".
+    request_keys : the requests whose replies were used, in order.
+    demonstrations : ids of the demonstrations shown, nearest last.
+    created_at : UTC, ISO 8601.
+    """
+
+    teacher: str
+    model: str = ""
+    codebook: str = ""
+    prompt: str = ""
+    request_keys: tuple[str, ...] = ()
+    demonstrations: tuple[str, ...] = ()
+    created_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """What a teacher finally says about one document.
+
+    Attributes
+    ----------
+    document_id, text_sha256 : which document, and which text it was at the time.
+    outcome : how it ended; `value` is None unless it is `labelled`.
+    answers : the values of all readable answers, in replicate order (one without replicates).
+    n_asked : how many answers were asked for.
+    consistency : share of the readable answers equal to `value`, in (0, 1]; None without an answer.
+    confidence : what the teacher itself states, in [0, 1]; None if it does not.
+    trust : calibrated probability of being right, in [0, 1]; None before calibration.
+    cost_usd : paid for this document; None if the price is unknown, 0.0 if free.
+    reason : why it is not `labelled`, or a remark such as a declared tie.
+    """
+
+    document_id: str
+    text_sha256: str
+    outcome: Outcome
+    value: Value | None
+    provenance: Provenance
+    answers: tuple[Value, ...] = ()
+    n_asked: int = 1
+    consistency: float | None = None
+    confidence: float | None = None
+    trust: float | None = None
+    cost_usd: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HumanLabel:
+    """What a person said about one document; never overwritten.
+
+    Attributes
+    ----------
+    value : the label; None if the person declined to decide.
+    annotator : who, as the project names people.
+    source : ``file:row`` or ``review``.
+    """
+
+    document_id: str
+    text_sha256: str
+    value: Value | None
+    annotator: str
+    source: str
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A student's answer for one document; `probabilities` in codebook order."""
+
+    document_id: str
+    value: Value
+    probabilities: tuple[float, ...]

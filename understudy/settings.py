@@ -1,0 +1,356 @@
+"""Every setting once: name, type, default and meaning, as the pydantic model of `understudy.toml`.
+
+Reads and checks the file; it does not look at the data that the file names.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from understudy.errors import UserError, did_you_mean, nearest
+
+FILE_NAME = "understudy.toml"
+ENVIRONMENT_PREFIX = "UNDERSTUDY_"
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+Count = Annotated[int, Field(ge=0)]
+Amount = Count | Share
+
+
+class Table(BaseModel):
+    """A table of the project file: unknown keys are refused, values are not changed after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class ProjectSettings(Table):
+    """What the project is called and the seed of everything random."""
+
+    name: str = Field("my-project", min_length=1, description="Printed in the report.")
+    seed: int = Field(0, ge=0, description="Seed of every split, draw and training run.")
+
+
+class Label(Table):
+    """One label of the codebook and what it means."""
+
+    name: str = Field(min_length=1, description="The label as it stands in the data.")
+    definition: str = Field("", description="When the label applies.")
+    clarification: str = Field("", description="What also counts.")
+    negative_clarification: str = Field("", description="What does not count, and where it goes instead.")
+    positive_example: str = Field("", description="A text that has the label.")
+    negative_example: str = Field("", description="A text that seems to have it but has not.")
+    verbalised: str = Field("", description="The name that the teacher reads; empty: the label itself.")
+
+    @property
+    def spoken(self) -> str:
+        """The name that the teacher reads."""
+        return self.verbalised or self.name
+
+
+class Codebook(Table):
+    """The task: its kind, its instructions and its labels."""
+
+    kind: Literal["classification", "multilabel", "entities", "relations"] = Field(
+        "classification", description="One label a text, any number of labels, spans, or a relation of two spans."
+    )
+    instructions: str = Field("", description="What the annotator is asked, in a sentence or two.")
+    positive: str | None = Field(None, description="With two labels: the one whose F1 is reported first.")
+    null: str | None = Field(None, description="Relations: the label that means `none of these`.")
+    labels: tuple[Label, ...] = Field((), description="The labels, in the order of every table and column.")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The labels as they stand in the data, in codebook order."""
+        return tuple(label.name for label in self.labels)
+
+
+class DataSettings(Table):
+    """Where the texts are and which columns to read."""
+
+    pool: tuple[str, ...] = Field(("data/pool.csv",), description="Files of texts without human labels.")
+    gold: tuple[str, ...] = Field(("data/gold.csv",), description="Files of texts with human labels.")
+    id: str = Field("id", description="Column of the identifier; read verbatim as a string.")
+    text: str = Field("text", description="Column of the text.")
+    label: str = Field("label", description="Column of the human label.")
+    role: str | None = Field(None, description="Column that says demo, dev or test; empty: split by [gold].")
+    group: str | None = Field(None, description="Column whose equal values stay on one side of a split.")
+    meta: tuple[str, ...] = Field((), description="Further columns to keep beside a document.")
+    encoding: str = Field("utf-8", description="Of CSV and JSONL files; a byte order mark is understood.")
+    label_separator: str = Field("|", min_length=1, description="Between the labels of one multi-label cell.")
+    max_characters: int = Field(20_000, ge=1, description="Longer texts are overlong.")
+    overlong: Literal["skip", "truncate", "keep"] = Field(
+        "skip", description="What the teacher does with an overlong text; skipped ones are counted."
+    )
+    allow_duplicate_ids: bool = Field(False, description="Make a repeated id unique (`id#2`) instead of refusing it.")
+
+
+class GoldSettings(Table):
+    """How human labels are divided: seen by the teacher, used to tune, or kept to judge."""
+
+    demo: Amount = Field(0.3, description="Demonstrations and human training labels; a count or a share.")
+    dev: Amount = Field(0.2, description="Gate, thresholds, early stopping, choice of student; a count or a share.")
+    share_demo_dev: bool = Field(False, description="Let demo and dev be one set, as LLMaAA does; the report says so.")
+
+
+class EmbeddingSettings(Table):
+    """The encoder behind neighbours and the `linear` student."""
+
+    model: str = Field("bundled", description="`bundled` (all-MiniLM-L6-v2, English), a folder, or a hub id.")
+    batch_size: int = Field(32, ge=1, description="Texts encoded at once.")
+    max_tokens: int = Field(256, ge=8, description="Longer texts are cut for the encoder.")
+
+
+class PromptSettings(Table):
+    """What the teacher is shown beside the codebook and the text."""
+
+    demonstrations: Literal["knn", "random", "fixed", "none"] = Field(
+        "knn", description="Which human-labelled examples the teacher sees; from role demo only."
+    )
+    k: int = Field(5, ge=0, description="Demonstrations in one prompt.")
+    repair: bool = Field(True, description="Ask once more after an unreadable answer.")
+
+
+class TeacherSettings(Table):
+    """Who labels at scale."""
+
+    kind: Literal["nearest-definition", "recorded", "openai"] = Field(
+        "nearest-definition",
+        description="Built-in without a key, labels already at hand, or any OpenAI-compatible endpoint.",
+    )
+    model: str = Field("", description="Model id as the endpoint knows it; for recorded labels, who gave them.")
+    base_url: str = Field("https://api.openai.com/v1", description="Endpoint, up to and without /chat/completions.")
+    api_key_env: str = Field("OPENAI_API_KEY", description="Environment variable that holds the key; may be unset.")
+    temperature: float = Field(0.0, ge=0, le=2, description="0 for one answer; above 0 with several replicates.")
+    replicates: int = Field(1, ge=1, description="Answers asked for each text.")
+    max_tokens: int = Field(64, ge=1, description="Ceiling of one answer.")
+    concurrency: int = Field(16, ge=1, description="Calls in flight at once.")
+    timeout_s: float = Field(60.0, gt=0, description="Deadline of one attempt, connection to last byte.")
+    max_attempts: int = Field(5, ge=1, description="Attempts of one call before the text is counted as failed.")
+    price_in_usd: float | None = Field(None, ge=0, description="Per million prompt tokens; empty: unknown.")
+    price_out_usd: float | None = Field(None, ge=0, description="Per million answer tokens; empty: unknown.")
+    budget_usd: float | None = Field(None, ge=0, description="Stop before spending more; empty: no limit.")
+    max_labels: int | None = Field(None, ge=1, description="Pool texts to label; empty: all of them.")
+    recorded: tuple[str, ...] = Field((), description="Recorded labels: files; empty: the pool and gold files.")
+    recorded_column: str = Field("teacher", description="Recorded labels: column with one value or a list of them.")
+
+    @property
+    def name(self) -> str:
+        """How reports call the teacher."""
+        if self.kind == "nearest-definition":
+            return "nearest-definition (built in)"
+        return f"{self.model or 'unnamed'} (recorded)" if self.kind == "recorded" else self.model
+
+
+class GateSettings(Table):
+    """When the teacher is good enough to go on."""
+
+    min_f1: float = Field(0.6, ge=0, le=1, description="The bar; raised to the best constant answer's F1.")
+    texts: int = Field(250, ge=1, description="Gold texts to ask about: all of dev, filled up from demo.")
+
+
+class LinearSettings(Table):
+    """Frozen embeddings and logistic regression."""
+
+    folds: int = Field(5, ge=2, description="Of the cross-validation that chooses C.")
+    c: tuple[float, ...] = Field(
+        (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0), min_length=1, description="Values of C to try."
+    )
+
+
+class EncoderSettings(Table):
+    """Fine-tuning of a Hugging Face encoder."""
+
+    model: str = Field("bundled", description="`bundled`, a folder, or a hub id.")
+    learning_rate: float = Field(5e-5, gt=0, description="Peak, after the warm-up.")
+    batch_size: int = Field(16, ge=1, description="Texts in one step.")
+    epochs: int = Field(5, ge=1, description="At most; early stopping may end sooner.")
+    warmup: float = Field(0.06, ge=0, le=1, description="Share of the steps.")
+    weight_decay: float = Field(0.01, ge=0, description="Of AdamW, not on biases and norms.")
+    max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
+    max_tokens: int = Field(128, ge=8, description="Longer texts are cut.")
+    patience: int = Field(2, ge=1, description="Epochs without a better dev loss before stopping.")
+
+
+class StudentSettings(Table):
+    """The small model that learns the part."""
+
+    kind: Literal["linear", "encoder"] = Field("linear", description="`linear` for a laptop, `encoder` to fine-tune.")
+    seeds: int = Field(3, ge=1, description="Training runs of each arm; their spread is reported.")
+    train_on_dev: bool = Field(False, description="Let gold dev texts also join the training of teacher+human.")
+    soft_targets: bool = Field(True, description="Learn from the shares of repeated answers, not only the winner.")
+    tune_threshold: bool = Field(True, description="Choose the decision threshold on dev.")
+    linear: LinearSettings = LinearSettings()
+    encoder: EncoderSettings = EncoderSettings()
+
+
+class ArmSettings(Table):
+    """Which labellers are compared on the test texts."""
+
+    human: tuple[int, ...] = Field((250, 1000), description="Students from that many human labels (role demo).")
+    teacher: tuple[int, ...] = Field((250, 1000), description="Students from that many teacher labels.")
+    teacher_on_demo: bool = Field(
+        True, description="When the pool is too small, teacher labels of demo texts fill the teacher arms."
+    )
+    all_teacher: bool = Field(True, description="Also a student from every teacher label, if there are more.")
+    teacher_human: bool = Field(True, description="Also a student from every teacher and every human label.")
+
+
+class Settings(Table):
+    """The whole of `understudy.toml`."""
+
+    project: ProjectSettings = ProjectSettings()
+    codebook: Codebook = Codebook()
+    data: DataSettings = DataSettings()
+    gold: GoldSettings = GoldSettings()
+    embedding: EmbeddingSettings = EmbeddingSettings()
+    prompt: PromptSettings = PromptSettings()
+    teacher: TeacherSettings = TeacherSettings()
+    gate: GateSettings = GateSettings()
+    student: StudentSettings = StudentSettings()
+    arms: ArmSettings = ArmSettings()
+
+
+def read_settings(
+    folder: Path, overrides: Mapping[str, str] | None = None, environment: Mapping[str, str] | None = None
+) -> Settings:
+    """The settings of a project folder.
+
+    Order of strength: `overrides` (``teacher.k=3`` as ``{"teacher.k": "3"}``), environment
+    (``UNDERSTUDY_TEACHER__MODEL``), file, default.
+
+    Raises
+    ------
+    UserError
+        If the file is missing or not TOML, a name is unknown, or a value has the wrong type or range;
+        with file and line, and the nearest right name.
+    """
+    path = folder / FILE_NAME
+    source = _read(path)
+    try:
+        tables = tomllib.loads(source)
+    except tomllib.TOMLDecodeError as exc:
+        raise UserError(f"{path.name} is not valid TOML: {exc}.", "Labels and texts need quotes around them.") from exc
+    for name, text in _outside_values(overrides or {}, os.environ if environment is None else environment):
+        _assign(tables, name, text)
+    try:
+        return Settings.model_validate_json(_as_json(tables, path))
+    except ValidationError as exc:
+        raise UserError("\n".join(_complaints(exc, source, path.name))) from exc
+
+
+def schema_of(location: tuple[str | int, ...]) -> type[Table] | None:
+    """The table class at a place in the file, such as ``("student", "linear")``; None for a plain key."""
+    table: type[Table] | None = Settings
+    for part in (part for part in location if isinstance(part, str)):
+        if table is None or part not in table.model_fields:
+            return None
+        table = _table_in(table.model_fields[part].annotation)
+    return table
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError as exc:
+        raise UserError(
+            f"`{path.parent}` has no {path.name}.", "Run `understudy init FOLDER` to make a project."
+        ) from exc
+    except UnicodeDecodeError as exc:
+        raise UserError(f"{path.name} is not UTF-8: byte {exc.start}.", "Save the file as UTF-8.") from exc
+
+
+def _outside_values(overrides: Mapping[str, str], environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for variable, text in environment.items():
+        if variable.startswith(ENVIRONMENT_PREFIX) and "__" in variable:
+            yield variable.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", "."), text
+    yield from overrides.items()
+
+
+def _assign(tables: dict[str, Any], name: str, text: str) -> None:
+    *parents, key = name.split(".")
+    table = tables
+    for parent in parents:
+        table = table.setdefault(parent, {})
+        if not isinstance(table, dict):
+            raise UserError(f"`{name}` does not name a setting.", did_you_mean(parent, Settings.model_fields))
+    table[key] = _toml_value(text)
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _as_json(tables: dict[str, Any], path: Path) -> str:
+    import json
+
+    try:
+        return json.dumps(tables)
+    except TypeError as exc:
+        raise UserError(f"{path.name} holds a date or time where text is expected.", "Put quotes around it.") from exc
+
+
+def _table_in(annotation: Any) -> type[Table] | None:
+    candidates = (annotation, *getattr(annotation, "__args__", ()))
+    return next((c for c in candidates if isinstance(c, type) and issubclass(c, Table)), None)
+
+
+def _complaints(error: ValidationError, source: str, file: str) -> Iterator[str]:
+    for item in error.errors():
+        location = tuple(part for part in item["loc"] if not _is_union_branch(part))
+        yield f"{file} line {_line_of(source, location)}: {_complaint(item, location)}"
+
+
+def _is_union_branch(part: str | int) -> bool:
+    return isinstance(part, str) and bool(re.search(r"[\[(]|^(int|float|str|constrained-\w+)$", part))
+
+
+def _complaint(item: Any, location: tuple[str | int, ...]) -> str:
+    name = ".".join(str(part) for part in location)
+    if item["type"] == "extra_forbidden":
+        table = schema_of(location[:-1])
+        known = list(table.model_fields) if table else []
+        close = nearest(str(location[-1]), known)
+        return f"unknown setting `{name}`. " + (
+            f"Did you mean `{close}`?" if close else "There is: " + ", ".join(known) + "."
+        )
+    found = "" if item["type"] == "missing" else f", found {item['input']!r:.80}"
+    return f"`{name}`: {item['msg'][0].lower()}{item['msg'][1:]}{found}."
+
+
+def _line_of(source: str, location: tuple[str | int, ...]) -> int:
+    """1-based line where a setting stands, or its nearest table that stands in the file."""
+    best, best_depth = 1, -1
+    here: tuple[str | int, ...] = ()
+    seen: dict[str, int] = {}
+    for number, line in enumerate(source.split("\n"), 1):
+        header = re.match(r"\s*(\[\[?)\s*([\w.\-\"']+)\s*\]", line)
+        key = re.match(r"\s*([\w\-\"'.]+)\s*=", line)
+        if header:
+            here = _header_location(header[2], header[1] == "[[", seen)
+            found: tuple[str | int, ...] = here
+        elif key:
+            found = (*here, *key[1].replace('"', "").replace("'", "").split("."))
+        else:
+            continue
+        if found == location[: len(found)] and len(found) > best_depth:
+            best, best_depth = number, len(found)
+    return best
+
+
+def _header_location(dotted: str, is_array: bool, seen: dict[str, int]) -> tuple[str | int, ...]:
+    parts: tuple[str | int, ...] = tuple(dotted.replace('"', "").replace("'", "").split("."))
+    if not is_array:
+        return parts
+    index = seen.get(dotted, -1) + 1
+    seen[dotted] = index
+    return (*parts, index)
