@@ -1,0 +1,128 @@
+"""What a report says, as plain records: the pipeline fills them, the page and the JSON print them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from understudy.evaluation import Comparison, GateVerdict, Interval, Scores
+from understudy.records import Outcome, Role, Value
+from understudy.settings import Codebook
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """One way to obtain a labeller, judged on human labels.
+
+    Attributes
+    ----------
+    name : such as ``human-250``, ``teacher-1000``, ``teacher+human``, ``teacher-direct``.
+    description : what it is, in plain words.
+    n_labels : labels it learned from; 0 for `teacher-direct`.
+    n_test : documents it was judged on.
+    judged_on : ``test``; ``dev`` only where a recorded teacher has no answers for the test texts.
+    scores : means over seeds.
+    intervals : for ``f1`` (the headline), ``precision``, ``recall``, ``accuracy``; a missing key means undefined.
+    label_intervals : F1 interval of each label, codebook order.
+    seed_f1 : headline F1 of each training run.
+    confusion : mean counts of shape (K, K + 1): human label by given label, last column no answer; None for
+        multi-label.
+    probabilities, truth : of the first seed on the judged documents, shape (n, K); None without probabilities.
+    cost_usd : of its labels; None if unknown.
+    human_labels : human labels it needed for training.
+    train_s : seconds of training, all seeds.
+    """
+
+    name: str
+    description: str
+    n_labels: int
+    n_test: int
+    judged_on: str
+    scores: Scores
+    intervals: Mapping[str, Interval]
+    label_intervals: tuple[Interval | None, ...] = ()
+    seed_f1: tuple[float, ...] = ()
+    confusion: NDArray[np.float64] | None = None
+    probabilities: NDArray[np.float64] | None = None
+    truth: NDArray[np.bool_] | None = None
+    cost_usd: float | None = None
+    human_labels: int = 0
+    train_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class ConsistencyLevel:
+    """How right the teacher is where its repeated answers agree this much."""
+
+    title: str
+    n: int
+    n_right: int
+    interval: Interval | None
+
+
+@dataclass(frozen=True)
+class TeacherResult:
+    """Who labelled, how it was validated and what it did."""
+
+    name: str
+    kind: str
+    gate: GateVerdict | None
+    gate_n: int
+    gate_roles: str
+    outcomes: Mapping[Outcome, int]
+    reasons: Mapping[str, int]
+    consistency: tuple[ConsistencyLevel, ...]
+    n_replicates: int
+    cost_usd: float | None
+    models_answered: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """One judged document on which teacher, student and human do not agree."""
+
+    document_id: str
+    text: str
+    human: Value | None
+    teacher: Value | None
+    student: Value | None
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Remark:
+    """One finding of the data check: level is ok, note, warning or error."""
+
+    level: str
+    title: str
+    details: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """Everything a report prints."""
+
+    project: str
+    kind: str
+    codebook: Codebook
+    headline: str
+    created_at: str
+    version: str
+    n_pool: int
+    gold: Mapping[Role, int]
+    share_demo_dev: bool
+    teacher: TeacherResult
+    student_kind: str
+    arms: tuple[ArmResult, ...]
+    comparisons: tuple[Comparison, ...]
+    recommended: str | None
+    recommendation: str
+    disagreements: tuple[Disagreement, ...] = ()
+    remarks: tuple[Remark, ...] = ()
+    notes: tuple[str, ...] = ()
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    commands: tuple[str, ...] = ()
+    wall_s: float = 0.0
