@@ -1,0 +1,28 @@
+"""`understudy annotate`: let the teacher label the pool and the gold texts it is compared on."""
+
+from __future__ import annotations
+
+from understudy.cli.console import print_json, print_lines
+from understudy.cli.options import HERE, AsJson, BudgetUsd, Folder, Overrides, Yes, open_project
+from understudy.cli.spending import confirm
+
+
+def annotate(
+    folder: Folder = HERE,
+    overrides: Overrides = [],  # noqa: B006
+    budget_usd: BudgetUsd = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> int:
+    """Ask the teacher about every text that has no answer yet; resumes where it stopped.
+
+    Example: understudy annotate my-project --budget-usd 2
+    """
+    project = open_project(folder, overrides, budget_usd)
+    confirm(project, yes)
+    summary = project.annotate()
+    if as_json:
+        print_json(summary.to_json())
+    else:
+        print_lines(summary.lines())
+    return int(summary.has_findings)

@@ -1,0 +1,43 @@
+"""Prints the comparison of the arms as a table."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from understudy.cli.console import print_lines, print_table
+
+if TYPE_CHECKING:
+    from understudy.report import ReportData
+    from understudy.report.data import ArmResult
+
+
+def print_arms(data: ReportData) -> None:
+    """The arms with their intervals, what may be concluded and what to deploy."""
+    print_table(
+        ("arm", "labels", "judged on", f"{data.headline} [95%]", "precision", "recall", "accuracy"),
+        (_row(arm) for arm in data.arms),
+        right=(1, 2),
+    )
+    print_lines([comparison.verdict for comparison in data.comparisons])
+    if data.recommendation:
+        print_lines(["", data.recommendation])
+
+
+def _row(arm: ArmResult) -> tuple[str, ...]:
+    interval = arm.intervals.get("f1")
+    bounds = f" [{interval.low:.3f}, {interval.high:.3f}]" if interval else ""
+    scores = arm.scores
+    return (
+        arm.name,
+        f"{arm.n_labels:,}" if arm.n_labels else "",
+        f"{arm.n_test:,} {arm.judged_on}",
+        _number(scores.f1) + bounds,
+        _number(scores.precision),
+        _number(scores.recall),
+        _number(scores.accuracy),
+    )
+
+
+def _number(value: float) -> str:
+    return "undefined" if math.isnan(value) else f"{value:.3f}"

@@ -1,0 +1,32 @@
+"""`understudy demo`: the whole job on a small project that ships with the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from understudy.cli.arms import print_arms
+from understudy.cli.console import ConsoleListener, print_json, print_lines
+from understudy.cli.options import AsJson
+
+
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where to put the demo project.")] = Path("understudy-demo"),
+    as_json: AsJson = False,
+) -> int:
+    """Run the main job on messages to a town hall; needs no key and no network.
+
+    Example: understudy demo
+    """
+    from understudy.pipeline import Project, copy_demo_project
+
+    copy_demo_project(folder)
+    result = Project.open(folder, listener=ConsoleListener()).run()
+    if as_json:
+        print_json(result.to_json())
+    else:
+        print_arms(result.data)
+        print_lines(["", f"report: {result.report}", f"Look into {folder}, then try: understudy check {folder}"])
+    return int(result.has_findings)

@@ -1,0 +1,97 @@
+"""Builds the command line from the commands and turns errors into messages and exit codes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+import click
+import typer
+
+from understudy.cli import (
+    annotate,
+    check,
+    demo,
+    doctor,
+    evaluate,
+    init,
+    plan,
+    predict,
+    report,
+    run,
+    train,
+    validate,
+)
+from understudy.cli.console import print_error
+from understudy.errors import UnderstudyError, UserError
+
+COMMANDS = (init, check, plan, validate, annotate, train, evaluate, report, run, predict, doctor, demo)
+
+INTERRUPTED = 130
+TERMINATED = 143
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: leave as carefully as after Ctrl-C."""
+
+
+def build() -> typer.Typer:
+    """The application with all its commands."""
+    app = typer.Typer(
+        name="understudy",
+        help="An LLM learns your codebook, a small model learns the part, human labels say how well it plays.\n\n"
+        "Example: understudy demo",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_version)
+    for module in COMMANDS:
+        name = module.__name__.rsplit(".", 1)[1]
+        app.command(name)(getattr(module, name))
+    return app
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with the code that the documentation promises."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    signal.signal(signal.SIGTERM, _terminate)
+    raise SystemExit(_exit_code(arguments))
+
+
+def _exit_code(arguments: list[str]) -> int:
+    as_json = "--json" in arguments
+    try:
+        return int(build()(args=arguments, standalone_mode=False) or 0)
+    except UnderstudyError as exc:
+        print_error(exc, as_json)
+        return exc.exit_code
+    except click.ClickException as exc:
+        print_error(UserError(exc.format_message(), "Run `understudy --help`."), as_json)
+        return 2
+    except Terminated:
+        print_error(UserError("Terminated.", "The same command goes on where this one stopped."), as_json)
+        return TERMINATED
+    except (KeyboardInterrupt, click.Abort):
+        print_error(UserError("Interrupted.", "The same command goes on where this one stopped."), as_json)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    raise Terminated
+
+
+def _version(
+    version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True),
+) -> None:
+    if version:
+        from understudy import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit

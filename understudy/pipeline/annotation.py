@@ -1,0 +1,132 @@
+"""The step in which the teacher labels: every document asked about ends in one stored annotation."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from understudy.corpus import text_digest
+from understudy.pipeline.teachers import open_teacher
+from understudy.records import Annotation, Document, Outcome, Role
+
+if TYPE_CHECKING:
+    from understudy.journal import Journal
+    from understudy.pipeline.project import Project
+
+NOT_USABLE = (Outcome.REFUSED, Outcome.UNPARSED, Outcome.FAILED)
+WORRYING_SHARE = 0.02
+
+
+@dataclass(frozen=True)
+class AnnotationSummary:
+    """How asking about the documents ended.
+
+    Attributes
+    ----------
+    teacher : the teacher's name.
+    outcomes : documents in each outcome; they add up to the documents asked about.
+    cost_usd : paid for them, whenever it was; None if any price is unknown.
+    """
+
+    teacher: str
+    outcomes: Mapping[Outcome, int]
+    cost_usd: float | None
+
+    @property
+    def has_findings(self) -> bool:
+        """Whether more than 2% of the answers cannot be used."""
+        return sum(self.outcomes.get(o, 0) for o in NOT_USABLE) > WORRYING_SHARE * sum(self.outcomes.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """The summary as a JSON object."""
+        return {
+            "teacher": self.teacher,
+            "outcomes": {outcome.value: self.outcomes.get(outcome, 0) for outcome in Outcome},
+            "cost_usd": self.cost_usd,
+        }
+
+    def lines(self) -> list[str]:
+        """The summary in words."""
+        counts = " · ".join(f"{outcome.value} {n:,}" for outcome, n in self.outcomes.items() if n)
+        cost = "price unknown" if self.cost_usd is None else f"${self.cost_usd:,.4f}"
+        return [f"{self.teacher}: {sum(self.outcomes.values()):,} texts: {counts} · {cost}"]
+
+
+def annotate(project: Project) -> AnnotationSummary:
+    """Let the teacher label the pool and the gold texts it is compared on."""
+    return summarise(project, teach(project, documents_to_label(project)))
+
+
+def documents_to_label(project: Project) -> list[Document]:
+    """The pool texts to label, in a seeded random order, then the gold texts the teacher is compared on."""
+    rng = np.random.default_rng([project.settings.project.seed, 1])
+    pool = project.candidates
+    order = rng.permutation(len(pool))[: project.settings.teacher.max_labels]
+    roles = [Role.DEV, Role.TEST]
+    if project.settings.arms.teacher_on_demo and not project.teacher_costs_money:
+        roles.append(Role.DEMO)
+    gold = {d.id: d for role in roles for d in project.gold_of(role)}
+    gold |= {d.id: d for d in validation_documents(project)}
+    return [pool[i] for i in order] + list(gold.values())
+
+
+def validation_documents(project: Project) -> list[Document]:
+    """All of gold dev, filled up from demo to the number that the gate asks for."""
+    dev = list(project.gold_of(Role.DEV))
+    seen = {document.id for document in dev}
+    demo = [document for document in project.gold_of(Role.DEMO) if document.id not in seen]
+    missing = max(0, project.settings.gate.texts - len(dev))
+    order = np.random.default_rng([project.settings.project.seed, 2]).permutation(len(demo))[:missing]
+    return dev + [demo[i] for i in sorted(order)]
+
+
+def teach(project: Project, documents: Sequence[Document]) -> dict[str, Annotation]:
+    """One annotation for each document, by id: those that the journal has, and answers to the rest."""
+    opened = open_teacher(project)
+    with project.journal() as journal:
+        known = journal.annotations(opened.name, project.codebook_digest, opened.prompt_digest, project.task.from_json)
+        have = {d.id: known[d.id] for d in documents if d.id in known and is_current(known[d.id], d)}
+        missing = [document for document in documents if document.id not in have]
+        if missing:
+            teacher = opened.connect(journal)
+            for annotation in _stored(project, journal, teacher.annotate(missing), len(missing)):
+                have[annotation.document_id] = annotation
+    return have
+
+
+def is_current(annotation: Annotation, document: Document) -> bool:
+    """Whether a stored annotation still answers: same text, and not a failure that deserves another try."""
+    return annotation.outcome is not Outcome.FAILED and annotation.text_sha256 == text_digest(document.text)
+
+
+def summarise(project: Project, annotations: Mapping[str, Annotation]) -> AnnotationSummary:
+    """Counts and cost of a set of annotations."""
+    counts = Counter(annotation.outcome for annotation in annotations.values())
+    return AnnotationSummary(project.settings.teacher.name, dict(counts), total_cost(annotations.values()))
+
+
+def total_cost(annotations: Iterable[Annotation]) -> float | None:
+    """The sum of the costs in US dollars; None if one of them is unknown."""
+    costs = [annotation.cost_usd for annotation in annotations]
+    return None if None in costs else float(sum(cost for cost in costs if cost is not None))
+
+
+def _stored(
+    project: Project, journal: Journal, annotations: Iterator[Annotation], total: int
+) -> Iterator[Annotation]:
+    """Store each annotation as it comes; the replies behind them are durable already, so nobody waits for each."""
+    counts: Counter[Outcome] = Counter()
+    pending: Future[None] | None = None
+    for done, annotation in enumerate(annotations, 1):
+        pending = journal.add_annotations([annotation], project.task.to_json)
+        counts[annotation.outcome] += 1
+        detail = " · ".join(f"{outcome.value} {n:,}" for outcome, n in counts.items() if outcome is not Outcome.LABELLED)
+        project.listener.progress("labelling", done, total, detail)
+        yield annotation
+    if pending is not None:
+        pending.result()

@@ -1,0 +1,32 @@
+"""The step that looks at codebook and data before anything is spent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from understudy.codebook import lint
+from understudy.corpus import check_corpus
+from understudy.report.data import Remark
+
+if TYPE_CHECKING:
+    from understudy.pipeline.project import Project
+
+
+def check(project: Project) -> tuple[Remark, ...]:
+    """Remarks on the codebook, then on pool and gold."""
+    return tuple(_on_codebook(project)) + tuple(_on_corpus(project))
+
+
+def _on_codebook(project: Project) -> Iterator[Remark]:
+    findings = lint(project.settings.codebook)
+    for finding in findings:
+        yield Remark("error" if finding.is_error else "note", f"codebook: {finding.message}")
+    if not findings:
+        yield Remark("ok", f"codebook: {len(project.task.labels)} labels, all defined")
+
+
+def _on_corpus(project: Project) -> Iterator[Remark]:
+    labels = project.task.labels
+    for finding in check_corpus(project.pool, project.gold, project.ledger, labels, project.settings.data):
+        yield Remark(finding.level, finding.title, finding.details)

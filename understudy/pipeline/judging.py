@@ -1,0 +1,171 @@
+"""Judges every arm on human labels: scores, intervals and paired comparisons. Learns nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from understudy.evaluation import (
+    Comparison,
+    Counts,
+    Headline,
+    Interval,
+    compare,
+    confusion,
+    count,
+    f1_interval,
+    headline_interval,
+    holm,
+    score,
+    wilson,
+    with_seed_spread,
+)
+from understudy.pipeline.annotation import total_cost
+from understudy.pipeline.arms import TrainedArm, gold_probabilities, stored_annotations, thresholds_of, trained_arms
+from understudy.pipeline.validation import headline_of
+from understudy.records import Annotation, Document, Outcome, Role, Value
+from understudy.report.data import ArmResult
+
+if TYPE_CHECKING:
+    from understudy.pipeline.project import Project
+
+TEACHER_DIRECT = "teacher-direct"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One arm on its documents: what the page prints and the counts that comparisons need."""
+
+    result: ArmResult
+    counts: tuple[Counts, ...]
+    values: tuple[tuple[Value | None, ...], ...]
+
+
+def judge(project: Project) -> tuple[Judged, ...]:
+    """Every arm on gold test; the ledger refuses documents that anything may have learned from."""
+    test = project.gold_of(Role.TEST)
+    project.ledger.judge([document.id for document in test])
+    annotations = stored_annotations(project)
+    judged = [_judge_student(project, arm, test) for arm in trained_arms(project)]
+    direct = _judge_teacher(project, test, annotations)
+    return tuple(judged if direct is None else [*judged, direct])
+
+
+def compare_arms(project: Project, judged: Sequence[Judged], recommended: str | None) -> tuple[Comparison, ...]:
+    """Paired comparisons on the same test documents, p-values corrected by Holm.
+
+    The recommended arm against every other, and the questions of the distillation paper: the largest human arm
+    against the largest teacher arm, and the largest teacher arm against asking the teacher directly.
+    """
+    by_name = {arm.result.name: arm for arm in judged if arm.result.judged_on == Role.TEST.value}
+    pairs = [(recommended, name) for name in by_name if name != recommended] if recommended in by_name else []
+    pairs += _questions(by_name)
+    rng = np.random.default_rng([project.settings.project.seed, 5])
+    headline = headline_of(project.task)
+    comparisons = [
+        compare(first, second, by_name[first].counts, by_name[second].counts, headline, rng)
+        for first, second in dict.fromkeys(pairs)
+        if first is not None
+    ]
+    return holm(comparisons)
+
+
+def _questions(names: Sequence[str] | dict[str, Judged]) -> list[tuple[str | None, str]]:
+    human, teacher = (_largest(names, kind) for kind in ("human", "teacher"))
+    questions = [(human, teacher), (teacher, TEACHER_DIRECT)]
+    return [(a, b) for a, b in questions if a is not None and b is not None and b in names]
+
+
+def _largest(names: Sequence[str] | dict[str, Judged], kind: str) -> str | None:
+    sizes = [int(name.split("-")[1]) for name in names if name.startswith(f"{kind}-") and name.split("-")[1].isdigit()]
+    return f"{kind}-{max(sizes)}" if sizes else None
+
+
+def _judge_student(project: Project, arm: TrainedArm, test: Sequence[Document]) -> Judged:
+    runs = gold_probabilities(project, arm, Role.TEST)
+    values = [tuple(project.task.decode(p, thresholds_of(arm, run))) for run, p in enumerate(runs)]
+    return _judged(
+        project,
+        test,
+        values,
+        name=arm.name,
+        description=arm.description,
+        n_labels=arm.n_labels,
+        judged_on=Role.TEST,
+        probabilities=runs[0],
+        cost_usd=arm.cost_usd,
+        human_labels=arm.human_labels,
+        train_s=arm.train_s,
+    )
+
+
+def _judge_teacher(project: Project, test: Sequence[Document], annotations: dict[str, Annotation]) -> Judged | None:
+    """The teacher itself on gold test, or on gold dev where it has no recorded answer for any test document."""
+    for role, documents in ((Role.TEST, test), (Role.DEV, project.gold_of(Role.DEV))):
+        asked = [d for d in documents if d.id in annotations and annotations[d.id].outcome is not Outcome.SKIPPED]
+        if asked:
+            return _judged(
+                project,
+                asked,
+                [tuple(annotations[d.id].value for d in asked)],
+                name=TEACHER_DIRECT,
+                description=f"{project.settings.teacher.name} labels the texts itself",
+                n_labels=0,
+                judged_on=role,
+                probabilities=None,
+                cost_usd=total_cost(annotations[d.id] for d in asked),
+                human_labels=0,
+                train_s=0.0,
+            )
+    return None
+
+
+def _judged(
+    project: Project,
+    documents: Sequence[Document],
+    values: Sequence[tuple[Value | None, ...]],
+    *,
+    name: str,
+    description: str,
+    n_labels: int,
+    judged_on: Role,
+    probabilities: NDArray[np.float64] | None,
+    cost_usd: float | None,
+    human_labels: int,
+    train_s: float,
+) -> Judged:
+    task, headline = project.task, headline_of(project.task)
+    truth = task.encode([document.value for document in documents])
+    given = [task.encode(row) for row in values]
+    counts = [count(truth, row) for row in given]
+    mean = Counts.mean(counts)
+    seeds = [score(c, task.labels, headline) for c in counts]
+    result = ArmResult(
+        name=name,
+        description=description,
+        n_labels=n_labels,
+        n_test=len(documents),
+        judged_on=judged_on.value,
+        scores=score(mean, task.labels, headline),
+        intervals=_intervals(project, counts, headline),
+        label_intervals=_label_intervals(mean),
+        seed_f1=tuple(seed.f1 for seed in seeds),
+        confusion=np.mean([confusion(truth, row) for row in given], axis=0) if task.is_exclusive else None,
+        probabilities=probabilities,
+        truth=truth,
+        cost_usd=cost_usd,
+        human_labels=human_labels,
+        train_s=train_s,
+    )
+    return Judged(result, tuple(counts), tuple(values))
+
+
+def _intervals(project: Project, counts: Sequence[Counts], headline: Headline) -> dict[str, Interval]:
+    rng = np.random.default_rng([project.settings.project.seed, 6])
+    groups = _groups(project, counts[0].n)
+    found = {"f1": headline_interval(counts, headline, rng, groups=groups), "accuracy": _accuracy(counts)}
+    return {name: interval for name, interval in found.items() if interval is not None}

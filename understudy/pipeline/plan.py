@@ -1,0 +1,135 @@
+"""What the teacher would be asked, and what that costs at most; asks nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from understudy.pipeline.annotation import documents_to_label, validation_documents
+from understudy.pipeline.arms import stored_annotations
+from understudy.records import Document, Role
+
+if TYPE_CHECKING:
+    from understudy.pipeline.project import Project
+
+SAMPLE = 50
+BYTES_PER_TOKEN = 4.0
+BYTES_PER_TOKEN_AT_LEAST = 2.5
+TURNS_AT_MOST = 2
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is left to ask.
+
+    Attributes
+    ----------
+    teacher : the teacher's name.
+    n_documents : documents without an answer yet; `n_answered` have one.
+    n_calls : calls without repairs; `n_calls_at_most` with a repair for each.
+    prompt_tokens : expected tokens of all prompts, from a random sample of real prompts.
+    cost_usd : expected, and `cost_usd_at_most` with every repair and the longest answers; None if the price is unknown,
+        0.0 if the teacher is free.
+    sample_prompt : one real prompt, turn by turn; empty if the teacher reads none.
+    """
+
+    teacher: str
+    n_documents: int
+    n_answered: int
+    n_calls: int = 0
+    n_calls_at_most: int = 0
+    prompt_tokens: int = 0
+    cost_usd: float | None = 0.0
+    cost_usd_at_most: float | None = 0.0
+    sample_prompt: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan as a JSON object."""
+        return {
+            "teacher": self.teacher,
+            "documents": self.n_documents,
+            "answered": self.n_answered,
+            "calls": self.n_calls,
+            "calls_at_most": self.n_calls_at_most,
+            "prompt_tokens": self.prompt_tokens,
+            "cost_usd": self.cost_usd,
+            "cost_usd_at_most": self.cost_usd_at_most,
+            "sample_prompt": list(self.sample_prompt),
+        }
+
+    def lines(self, *, with_prompt: bool) -> list[str]:
+        """The plan in words."""
+        lines = [f"{self.teacher}: {self.n_documents:,} texts to ask about, {self.n_answered:,} answered already"]
+        if self.n_calls:
+            lines.append(
+                f"{self.n_calls:,} calls (at most {self.n_calls_at_most:,} with repairs), "
+                f"about {self.prompt_tokens:,} prompt tokens"
+            )
+            lines.append(f"cost: {_usd(self.cost_usd)}, at most {_usd(self.cost_usd_at_most)}")
+        else:
+            lines.append("no calls, no cost")
+        if with_prompt and self.sample_prompt:
+            lines += ["", "one of the prompts:", *self.sample_prompt]
+        return lines
+
+
+def plan(project: Project, *, only_validation: bool) -> Plan:
+    """What is left to ask for the whole run, or only for validation."""
+    documents = validation_documents(project) if only_validation else documents_to_label(project)
+    answered = stored_annotations(project)
+    missing = [document for document in documents if document.id not in answered]
+    name = project.settings.teacher.name
+    if not project.teacher_costs_money or not missing:
+        return Plan(name, len(missing), len(documents) - len(missing))
+    return _plan_calls(project, missing, len(documents) - len(missing))
+
+
+def _plan_calls(project: Project, missing: Sequence[Document], n_answered: int) -> Plan:
+    settings = project.settings.teacher
+    prompts = _sample_prompts(project, missing)
+    mean_bytes = float(np.mean([sum(len(turn.encode()) for turn in prompt) for prompt in prompts]))
+    n_calls = len(missing) * settings.replicates
+    turns = TURNS_AT_MOST if project.settings.prompt.repair else 1
+    tokens = n_calls * mean_bytes / BYTES_PER_TOKEN
+    tokens_at_most = n_calls * turns * mean_bytes / BYTES_PER_TOKEN_AT_LEAST
+    answer_tokens = n_calls * max(len(label.encode()) for label in project.task.labels) / BYTES_PER_TOKEN
+    return Plan(
+        teacher=settings.name,
+        n_documents=len(missing),
+        n_answered=n_answered,
+        n_calls=n_calls,
+        n_calls_at_most=n_calls * turns,
+        prompt_tokens=round(tokens),
+        cost_usd=_cost(project, tokens, answer_tokens),
+        cost_usd_at_most=_cost(project, tokens_at_most, n_calls * turns * settings.max_tokens),
+        sample_prompt=prompts[0],
+    )
+
+
+def _sample_prompts(project: Project, missing: Sequence[Document]) -> list[tuple[str, ...]]:
+    """Real prompts of a random sample, demonstrations drawn as in the run but without computing neighbours."""
+    from understudy.prompts import render
+
+    rng = np.random.default_rng([project.settings.project.seed, 7])
+    chosen = rng.permutation(len(missing))[:SAMPLE]
+    demo = project.gold_of(Role.DEMO) if project.settings.prompt.demonstrations != "none" else ()
+    prompts = []
+    for i in chosen:
+        shown = [demo[j] for j in rng.permutation(len(demo))[: project.settings.prompt.k]]
+        messages = render(project.task, missing[i], shown, "0" * 12)
+        prompts.append(tuple(f"--- {message.role} ---\n{message.content}" for message in messages))
+    return prompts
+
+
+def _cost(project: Project, tokens_in: float, tokens_out: float) -> float | None:
+    settings = project.settings.teacher
+    if settings.price_in_usd is None or settings.price_out_usd is None:
+        return None
+    return (tokens_in * settings.price_in_usd + tokens_out * settings.price_out_usd) / 1e6
+
+
+def _usd(amount: float | None) -> str:
+    return "unknown (set teacher.price_in_usd and price_out_usd)" if amount is None else f"${amount:,.4f}"

@@ -1,0 +1,228 @@
+"""A project folder opened: its settings, texts, gold ledger, journal and encoder, and the steps of the work.
+
+Each step is a method here and a module beside this one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from understudy.codebook import Task, codebook_digest, task_of
+from understudy.corpus import GoldLedger, read_documents, same_text_key, split_gold, text_digest
+from understudy.errors import UserError
+from understudy.journal import Journal
+from understudy.pipeline.listener import Listener, SilentListener
+from understudy.records import Document, HumanLabel, Role
+from understudy.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from understudy.embedding import Encoder
+    from understudy.pipeline.annotation import AnnotationSummary
+    from understudy.pipeline.arms import TrainedArm
+    from understudy.pipeline.plan import Plan
+    from understudy.pipeline.result import RunResult
+    from understudy.pipeline.validation import Validation
+    from understudy.report.data import Remark
+    from understudy.scoring import ScoreSummary
+
+JOURNAL_NAME = "journal.sqlite"
+HUB_PREFIX = "hub:"
+
+
+@dataclass
+class Project:
+    """One project folder.
+
+    Attributes
+    ----------
+    folder : where understudy.toml is.
+    settings : as resolved from flags, environment, file and defaults.
+    task : what the codebook's kind of task says.
+    listener : is told about progress.
+    opened_at : monotonic seconds, for the report's duration.
+    """
+
+    folder: Path
+    settings: Settings
+    task: Task
+    listener: Listener = field(default_factory=SilentListener)
+    opened_at: float = field(default_factory=time.monotonic)
+
+    @classmethod
+    def open(
+        cls, folder: str | Path, settings: Mapping[str, str] | None = None, listener: Listener | None = None
+    ) -> Project:
+        """Read and check the settings of a folder; reads no data yet.
+
+        Parameters
+        ----------
+        folder : the project folder.
+        settings : overrides such as ``{"teacher.replicates": "3"}``.
+        listener : is told about progress; nobody by default.
+
+        Raises
+        ------
+        UserError
+            If the settings or the codebook cannot be used.
+        """
+        folder = Path(folder)
+        resolved = read_settings(folder, settings)
+        task = task_of(resolved.codebook, resolved.data.label_separator)
+        return cls(folder, resolved, task, listener or SilentListener())
+
+    @cached_property
+    def pool(self) -> tuple[Document, ...]:
+        """The texts without human labels, in file order."""
+        return tuple(read_documents(self.paths(self.settings.data.pool), self.settings.data, None))
+
+    @cached_property
+    def gold(self) -> tuple[Document, ...]:
+        """The texts with human labels, in file order; rows without a label are left out and reported by `check`."""
+        documents = read_documents(self.paths(self.settings.data.gold), self.settings.data, self.task.read)
+        labelled = tuple(document for document in documents if document.value is not None)
+        if not labelled:
+            raise UserError(
+                f"{', '.join(self.settings.data.gold)}: no text has a human label in column "
+                f"`{self.settings.data.label}`.",
+                "Without human labels nothing can be validated; label at least 100 texts.",
+            )
+        return labelled
+
+    @cached_property
+    def ledger(self) -> GoldLedger:
+        """Which human-labelled text may be used for what; roles given once stay."""
+        with self.journal() as journal:
+            ledger = split_gold(self.gold, self.settings.gold, self.settings.project.seed, journal.roles())
+            journal.assign_roles({document.id: ledger.role_of(document.id) for document in self.gold}).result()
+            journal.add_human_labels(self._new_human_labels(journal), self.task.to_json).result()
+        return ledger
+
+    @cached_property
+    def candidates(self) -> tuple[Document, ...]:
+        """The pool texts that may be labelled and learned from.
+
+        Each text once, and none that also stands in gold: a text that judges must not be learned from.
+        """
+        taken = {same_text_key(document.text) for document in self.gold}
+        kept = []
+        for document in self.pool:
+            key = same_text_key(document.text)
+            if key not in taken:
+                taken.add(key)
+                kept.append(document)
+        return tuple(kept)
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The encoder of neighbours and of the `linear` student, cached in the project folder."""
+        from understudy.embedding import load_encoder
+
+        return load_encoder(self.settings.embedding, self.folder / "cache" / "embeddings")
+
+    @cached_property
+    def codebook_digest(self) -> str:
+        """The fingerprint of the codebook."""
+        return codebook_digest(self.settings.codebook)
+
+    @property
+    def teacher_costs_money(self) -> bool:
+        """Whether asking the teacher can cost anything."""
+        return self.settings.teacher.kind == "openai"
+
+    def gold_of(self, role: Role) -> tuple[Document, ...]:
+        """The human-labelled texts of one role."""
+        return self.ledger.documents(role)
+
+    def paths(self, names: tuple[str, ...]) -> list[Path]:
+        """Data files as paths; hub ids stay as they are."""
+        return [Path(name) if name.startswith(HUB_PREFIX) else self.folder / name for name in names]
+
+    @contextmanager
+    def journal(self) -> Iterator[Journal]:
+        """The project's journal, open for reading and writing."""
+        with Journal.open(self.folder / JOURNAL_NAME) as journal:
+            yield journal
+
+    def check(self) -> tuple[Remark, ...]:
+        """What a careful colleague would notice; changes nothing."""
+        from understudy.pipeline.checking import check
+
+        return check(self)
+
+    def plan(self, *, only_validation: bool = False) -> Plan:
+        """What the teacher would be asked and what it would cost at most; asks nothing."""
+        from understudy.pipeline.plan import plan
+
+        return plan(self, only_validation=only_validation)
+
+    def validate(self) -> Validation:
+        """Score the teacher on gold dev, filled up from demo, and decide whether to go on."""
+        from understudy.pipeline.validation import validate
+
+        return validate(self)
+
+    def annotate(self) -> AnnotationSummary:
+        """Let the teacher label the pool and the gold texts it is compared on; asks nothing twice."""
+        from understudy.pipeline.annotation import annotate
+
+        return annotate(self)
+
+    def train(self) -> tuple[TrainedArm, ...]:
+        """Train the students of every arm; arms whose training set did not change are kept."""
+        from understudy.pipeline.arms import train
+
+        return train(self)
+
+    def evaluate(self) -> RunResult:
+        """Judge the teacher and every trained student on gold test."""
+        from understudy.pipeline.result import evaluate
+
+        return evaluate(self)
+
+    def report(self) -> RunResult:
+        """Evaluate and write the page and its numbers."""
+        from understudy.pipeline.result import report
+
+        return report(self)
+
+    def run(self, *, despite_gate: bool = False) -> RunResult:
+        """The whole job: check, validate, annotate, train, evaluate, report.
+
+        Parameters
+        ----------
+        despite_gate : go on although the teacher is clearly below the bar.
+        """
+        from understudy.pipeline.run import run
+
+        return run(self, despite_gate=despite_gate)
+
+    def predict(
+        self,
+        source: Path,
+        target: Path,
+        *,
+        student: str | None = None,
+        text_column: str | None = None,
+        prefix: str = "",
+    ) -> ScoreSummary:
+        """Label a file with a trained student; resumes after an interruption."""
+        from understudy.pipeline.prediction import predict
+
+        return predict(self, source, target, student=student, text_column=text_column, prefix=prefix)
+
+    def _new_human_labels(self, journal: Journal) -> list[HumanLabel]:
+        known = {(label.document_id, label.text_sha256, label.value) for label in journal.human_labels(self.task.from_json)}
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        labels = (
+            HumanLabel(document.id, text_digest(document.text), document.value, "", document.source, now)
+            for document in self.gold
+        )
+        return [label for label in labels if (label.document_id, label.text_sha256, label.value) not in known]
+

@@ -1,0 +1,69 @@
+"""The step that scores the teacher on gold and decides whether to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from understudy.evaluation import Counts, GateVerdict, Headline, count, decide
+from understudy.pipeline.annotation import AnnotationSummary, summarise, teach, validation_documents
+from understudy.records import Annotation, Document, Outcome
+
+if TYPE_CHECKING:
+    from understudy.codebook import Task
+    from understudy.pipeline.project import Project
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The teacher against gold.
+
+    Attributes
+    ----------
+    verdict : go, not yet or no, with its intervals.
+    documents : the gold texts it was judged on; those without any recorded answer are left out.
+    annotations : what it said about them.
+    summary : how asking ended.
+    """
+
+    verdict: GateVerdict
+    documents: tuple[Document, ...]
+    annotations: Mapping[str, Annotation]
+    summary: AnnotationSummary
+
+    @property
+    def is_no(self) -> bool:
+        """Whether the teacher is clearly below the bar."""
+        return self.verdict.decision == "no"
+
+    def to_json(self) -> dict[str, Any]:
+        """The verdict, its figures and the outcomes as a JSON object."""
+        return {"gate": self.verdict.to_json(), "n": len(self.documents), **self.summary.to_json()}
+
+    def lines(self) -> list[str]:
+        """The verdict in words."""
+        return [*self.summary.lines(), self.verdict.sentence]
+
+
+def validate(project: Project) -> Validation:
+    """Score the teacher on all of gold dev, filled up from demo."""
+    documents = validation_documents(project)
+    annotations = teach(project, documents)
+    judged = tuple(d for d in documents if annotations[d.id].outcome is not Outcome.SKIPPED)
+    counts = count_values(project.task, judged, [annotations[d.id].value for d in judged])
+    rng = np.random.default_rng([project.settings.project.seed, 3])
+    verdict = decide(counts, headline_of(project.task), project.task.labels, project.settings.gate.min_f1, rng)
+    return Validation(verdict, judged, annotations, summarise(project, annotations))
+
+
+def headline_of(task: Task) -> Headline:
+    """What the kind of task reports first."""
+    return Headline(task.headline, task.positive)
+
+
+def count_values(task: Task, documents: Sequence[Document], values: Sequence[Any]) -> Counts:
+    """Counts of given values against the human ones; None is no answer."""
+    return count(task.encode([document.value for document in documents]), task.encode(values))
