@@ -1,0 +1,1 @@
+"""Reads, checks, de-duplicates and splits texts; does not know what a label means."""
