@@ -66,7 +66,7 @@ class Document:
     role: Role | None = None
     head: Span | None = None
     tail: Span | None = None
-    meta: Mapping[str, str] = field(default=NO_META)
+    meta: Mapping[str, str] = field(default_factory=lambda: NO_META)
     source: str = ""
 
 
