@@ -32,9 +32,9 @@ def _row(arm: ArmResult) -> tuple[str, ...]:
         arm.name,
         f"{arm.n_labels:,}" if arm.n_labels else "",
         f"{arm.n_test:,} {arm.judged_on}",
-        _number(scores.f1) + bounds,
-        _number(scores.precision),
-        _number(scores.recall),
+        _number(scores.headline.f1) + bounds,
+        _number(scores.headline.precision),
+        _number(scores.headline.recall),
         _number(scores.accuracy),
     )
 

@@ -116,16 +116,16 @@ def total_cost(annotations: Iterable[Annotation]) -> float | None:
     return None if None in costs else float(sum(cost for cost in costs if cost is not None))
 
 
-def _stored(
-    project: Project, journal: Journal, annotations: Iterator[Annotation], total: int
-) -> Iterator[Annotation]:
+def _stored(project: Project, journal: Journal, annotations: Iterator[Annotation], total: int) -> Iterator[Annotation]:
     """Store each annotation as it comes; the replies behind them are durable already, so nobody waits for each."""
     counts: Counter[Outcome] = Counter()
     pending: Future[None] | None = None
     for done, annotation in enumerate(annotations, 1):
         pending = journal.add_annotations([annotation], project.task.to_json)
         counts[annotation.outcome] += 1
-        detail = " · ".join(f"{outcome.value} {n:,}" for outcome, n in counts.items() if outcome is not Outcome.LABELLED)
+        detail = " · ".join(
+            f"{outcome.value} {n:,}" for outcome, n in counts.items() if outcome is not Outcome.LABELLED
+        )
         project.listener.progress("labelling", done, total, detail)
         yield annotation
     if pending is not None:

@@ -20,8 +20,8 @@ from safetensors.numpy import load_file, save_file
 
 from understudy.corpus import text_digest
 from understudy.errors import UserError
-from understudy.evaluation import best_thresholds, score
-from understudy.pipeline.annotation import documents_to_label, is_current, teach, total_cost
+from understudy.evaluation import best_threshold, headline_score, label_thresholds
+from understudy.pipeline.annotation import documents_to_label, is_current, total_cost
 from understudy.pipeline.validation import count_values, headline_of
 from understudy.records import Annotation, Document, Outcome, Role, Value
 
@@ -287,15 +287,22 @@ def _train_once(project: Project, arm: Arm, run: int) -> Run:
     thresholds = _thresholds(project, arm, on_dev, dev)
     student.set_thresholds(thresholds)
     values = project.task.decode(on_dev, thresholds)
-    dev_f1 = score(count_values(project.task, dev, values), project.task.labels, headline_of(project.task)).f1
+    dev_f1 = headline_score(count_values(project.task, dev, values), headline_of(project.task)).f1
     return Run(student, on_dev, student.predict_proba(project.gold_of(Role.TEST)), thresholds, dev_f1)
 
 
 def _thresholds(project: Project, arm: Arm, on_dev: FloatArray, dev: Sequence[Document]) -> FloatArray:
     """Chosen on gold dev, unless the students have learned from it."""
+    task = project.task
+    thresholds = np.full(len(task.labels), np.nan)
     if arm.learns_dev or not project.settings.student.tune_threshold:
-        return np.full(len(project.task.labels), np.nan)
-    return best_thresholds(on_dev, project.task.encode([d.value for d in dev]), headline_of(project.task))
+        return thresholds
+    truth = task.encode([document.value for document in dev])
+    if not task.is_exclusive:
+        return label_thresholds(on_dev, truth)
+    if task.positive is not None:
+        thresholds[task.positive] = best_threshold(on_dev, truth, headline_of(task))
+    return thresholds
 
 
 def _describe(project: Project, arm: Arm, runs: Sequence[Run], fingerprint: str, train_s: float) -> TrainedArm:

@@ -57,7 +57,9 @@ def _disk(folder: Path) -> Remark:
             file.flush()
             os.fsync(file.fileno())
     except OSError as exc:
-        return Remark("error", f"cannot write in `{folder}`: {exc.strerror}", ("choose a folder that you may write to",))
+        return Remark(
+            "error", f"cannot write in `{folder}`: {exc.strerror}", ("choose a folder that you may write to",)
+        )
     return Remark("ok" if free_gb >= ENOUGH_FREE_GB else "warning", f"{free_gb:,.1f} GB free, writing works")
 
 

@@ -14,16 +14,19 @@ from understudy.evaluation import (
     Counts,
     Headline,
     Interval,
+    accuracy_interval,
+    adjust_for_table,
+    bootstrap_statistic,
     compare,
     confusion,
     count,
-    f1_interval,
     headline_interval,
-    holm,
+    headline_score,
+    label_intervals,
     score,
-    wilson,
     with_seed_spread,
 )
+from understudy.evaluation.metrics import defined_mean, precision, recall
 from understudy.pipeline.annotation import total_cost
 from understudy.pipeline.arms import TrainedArm, gold_probabilities, stored_annotations, thresholds_of, trained_arms
 from understudy.pipeline.validation import headline_of
@@ -41,6 +44,7 @@ class Judged:
     """One arm on its documents: what the page prints and the counts that comparisons need."""
 
     result: ArmResult
+    documents: tuple[Document, ...]
     counts: tuple[Counts, ...]
     values: tuple[tuple[Value | None, ...], ...]
 
@@ -62,16 +66,18 @@ def compare_arms(project: Project, judged: Sequence[Judged], recommended: str | 
     against the largest teacher arm, and the largest teacher arm against asking the teacher directly.
     """
     by_name = {arm.result.name: arm for arm in judged if arm.result.judged_on == Role.TEST.value}
-    pairs = [(recommended, name) for name in by_name if name != recommended] if recommended in by_name else []
+    pairs: list[tuple[str | None, str]] = []
+    if recommended in by_name:
+        pairs = [(recommended, name) for name in by_name if name != recommended]
     pairs += _questions(by_name)
     rng = np.random.default_rng([project.settings.project.seed, 5])
     headline = headline_of(project.task)
     comparisons = [
-        compare(first, second, by_name[first].counts, by_name[second].counts, headline, rng)
-        for first, second in dict.fromkeys(pairs)
-        if first is not None
+        compare(a, by_name[a].counts, b, by_name[b].counts, headline, rng, groups=_groups(by_name[a].documents))
+        for a, b in dict.fromkeys(pairs)
+        if a is not None and by_name[a].documents == by_name[b].documents
     ]
-    return holm(comparisons)
+    return adjust_for_table(comparisons)
 
 
 def _questions(names: Sequence[str] | dict[str, Judged]) -> list[tuple[str | None, str]]:
@@ -143,7 +149,7 @@ def _judged(
     given = [task.encode(row) for row in values]
     counts = [count(truth, row) for row in given]
     mean = Counts.mean(counts)
-    seeds = [score(c, task.labels, headline) for c in counts]
+    groups = _groups(documents)
     result = ArmResult(
         name=name,
         description=description,
@@ -151,9 +157,9 @@ def _judged(
         n_test=len(documents),
         judged_on=judged_on.value,
         scores=score(mean, task.labels, headline),
-        intervals=_intervals(project, counts, headline),
-        label_intervals=_label_intervals(mean),
-        seed_f1=tuple(seed.f1 for seed in seeds),
+        intervals=_intervals(counts, headline, groups, project.settings.project.seed),
+        label_intervals=label_intervals(counts, groups),
+        seed_f1=tuple(headline_score(run, headline).f1 for run in counts),
         confusion=np.mean([confusion(truth, row) for row in given], axis=0) if task.is_exclusive else None,
         probabilities=probabilities,
         truth=truth,
@@ -161,11 +167,32 @@ def _judged(
         human_labels=human_labels,
         train_s=train_s,
     )
-    return Judged(result, tuple(counts), tuple(values))
+    return Judged(result, tuple(documents), tuple(counts), tuple(values))
 
 
-def _intervals(project: Project, counts: Sequence[Counts], headline: Headline) -> dict[str, Interval]:
-    rng = np.random.default_rng([project.settings.project.seed, 6])
-    groups = _groups(project, counts[0].n)
-    found = {"f1": headline_interval(counts, headline, rng, groups=groups), "accuracy": _accuracy(counts)}
-    return {name: interval for name, interval in found.items() if interval is not None}
+def _intervals(
+    counts: Sequence[Counts], headline: Headline, groups: Sequence[str | None] | None, seed: int
+) -> dict[str, Interval]:
+    """Intervals of the headline's F1, precision and recall and of the accuracy; undefined ones are left out."""
+    rng = np.random.default_rng([seed, 6])
+    reduced = headline.reduce(Counts.mean(counts))
+    runs = [headline_score(run, headline) for run in counts]
+    found = {
+        "f1": headline_interval(counts, headline, rng, groups),
+        "precision": with_seed_spread(
+            bootstrap_statistic(reduced, lambda totals: defined_mean(precision(totals)), rng, groups=groups),
+            [run.precision for run in runs],
+        ),
+        "recall": with_seed_spread(
+            bootstrap_statistic(reduced, lambda totals: defined_mean(recall(totals)), rng, groups=groups),
+            [run.recall for run in runs],
+        ),
+        "accuracy": accuracy_interval(counts, groups),
+    }
+    return {name: interval for name, interval in found.items() if interval.is_defined}
+
+
+def _groups(documents: Sequence[Document]) -> list[str | None] | None:
+    """The documents' groups, resampled whole; None if no document has one."""
+    groups = [document.group for document in documents]
+    return groups if any(group is not None for group in groups) else None

@@ -218,11 +218,12 @@ class Project:
         return predict(self, source, target, student=student, text_column=text_column, prefix=prefix)
 
     def _new_human_labels(self, journal: Journal) -> list[HumanLabel]:
-        known = {(label.document_id, label.text_sha256, label.value) for label in journal.human_labels(self.task.from_json)}
+        known = {
+            (label.document_id, label.text_sha256, label.value) for label in journal.human_labels(self.task.from_json)
+        }
         now = datetime.now(UTC).isoformat(timespec="seconds")
         labels = (
             HumanLabel(document.id, text_digest(document.text), document.value, "", document.source, now)
             for document in self.gold
         )
         return [label for label in labels if (label.document_id, label.text_sha256, label.value) not in known]
-

@@ -15,7 +15,7 @@ import numpy as np
 
 from understudy import __version__
 from understudy.codebook import Task
-from understudy.evaluation import Comparison, consistency_levels
+from understudy.evaluation import Comparison, Gate, accuracy_by_consistency
 from understudy.pipeline.annotation import NOT_USABLE, WORRYING_SHARE, total_cost
 from understudy.pipeline.arms import TrainedArm, gold_probabilities, stored_annotations, thresholds_of, trained_arms
 from understudy.pipeline.checking import check
@@ -24,7 +24,7 @@ from understudy.pipeline.prediction import recommend
 from understudy.pipeline.validation import Validation, validate
 from understudy.records import Annotation, Document, Role
 from understudy.report import write_report
-from understudy.report.data import ArmResult, Disagreement, ReportData, TeacherResult
+from understudy.report.data import ConsistencyLevel, Disagreement, ReportData, TeacherResult
 
 if TYPE_CHECKING:
     from understudy.pipeline.project import Project
@@ -52,7 +52,7 @@ class RunResult:
         """Whether the teacher failed the gate or too many of its answers cannot be used."""
         teacher = self.data.teacher
         unusable = sum(teacher.outcomes.get(outcome, 0) for outcome in NOT_USABLE)
-        is_no = teacher.gate is not None and teacher.gate.decision == "no"
+        is_no = teacher.gate is not None and teacher.gate.verdict is Gate.NO
         return is_no or unusable > WORRYING_SHARE * sum(teacher.outcomes.values())
 
     def to_json(self) -> dict[str, Any]:
@@ -141,11 +141,24 @@ def _teacher(project: Project, validation: Validation) -> TeacherResult:
         gate_roles=" and ".join(roles),
         outcomes=dict(Counter(annotation.outcome for annotation in annotations.values())),
         reasons=dict(reasons.most_common(10)),
-        consistency=_consistency(project, validation),
+        consistency=_consistency(validation),
         n_replicates=max((annotation.n_asked for annotation in annotations.values()), default=1),
         cost_usd=total_cost(annotations.values()),
         models_answered=tuple(sorted({a.provenance.model for a in annotations.values() if a.provenance.model})),
     )
+
+
+def _consistency(validation: Validation) -> tuple[ConsistencyLevel, ...]:
+    """How right the teacher is where its repeated answers agree; empty without repeated answers."""
+    annotations = [validation.annotations[document.id] for document in validation.documents]
+    if all(annotation.n_asked == 1 for annotation in annotations):
+        return ()
+    shares = [np.nan if a.consistency is None else a.consistency for a in annotations]
+    right = [a.value == document.value for a, document in zip(annotations, validation.documents, strict=True)]
+    table = accuracy_by_consistency(shares, right)
+    levels = (table.unanimous, table.split, *table.by_value)
+    return tuple(ConsistencyLevel(one.name, one.n, round(one.n * one.accuracy) if one.n else 0, one.interval)
+                 for one in levels)  # fmt: skip
 
 
 def _recommended(arms: Sequence[TrainedArm]) -> str | None:
@@ -165,7 +178,7 @@ def _recommendation(project: Project, judged: Sequence[Judged], recommended: str
     bounds = f" [{interval.low:.3f}, {interval.high:.3f}]" if interval else ""
     return (
         f"Deploy the student `{recommended}`: best of the students on gold dev (n = {len(project.gold_of(Role.DEV))}); "
-        f"on {arm.n_test} test texts its {_headline(project.task)} is {arm.scores.f1:.3f}{bounds}."
+        f"on {arm.n_test} test texts its {_headline(project.task)} is {arm.scores.headline.f1:.3f}{bounds}."
     )
 
 

@@ -77,9 +77,20 @@ def _open_nearest(project: Project) -> OpenedTeacher:
     return OpenedTeacher(settings.teacher.name, digest, connect)
 
 
+def _open_llm(project: Project) -> OpenedTeacher:
+    raise NotImplementedError
+
+
 def _contents(documents: Iterable[Document]) -> list[Any]:
     return sorted([document.id, text_digest(document.text), str(document.value)] for document in documents)
 
 
 def _digest(*parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+_OPENERS: dict[str, Callable[[Project], OpenedTeacher]] = {
+    "nearest-definition": _open_nearest,
+    "recorded": _open_recorded,
+    "openai": _open_llm,
+}

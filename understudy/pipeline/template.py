@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,8 @@ LABELS = {
     "multilabel": (
         ("food", "The review judges what was eaten or drunk.", "", "Prices alone are `price`.",
          "The soup was cold.", "Eight euros for a soup!"),
-        ("service", "The review judges the staff or the waiting.", "", "", "We waited for an hour.", "The soup was cold."),
+        ("service", "The review judges the staff or the waiting.", "", "", "We waited for an hour.",
+         "The soup was cold."),
         ("price", "The review judges what it cost.", "", "", "Eight euros for a soup!", "We waited for an hour."),
     ),
 }  # fmt: skip
@@ -49,7 +50,8 @@ GOLD_ROWS = {
     "multilabel": (
         ("The soup was cold and dear.", "food|price"), ("Charming waiter.", "service"),
         ("Great pasta for little money.", "food|price"), ("We left hungry after an hour of waiting.", "service"),
-        ("Nice view.", "[]"), ("Dessert was the best part.", "food"), ("They overcharged us and shrugged.", "service|price"),
+        ("Nice view.", "[]"), ("Dessert was the best part.", "food"),
+        ("They overcharged us and shrugged.", "service|price"),
         ("Cheap and quick.", "service|price"), ("The fish was fresh.", "food"), ("Parking is difficult.", "[]"),
     ),
 }  # fmt: skip
@@ -153,7 +155,7 @@ def _toml(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _write_csv(path: Path, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _write_csv(path: Path, header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(header)

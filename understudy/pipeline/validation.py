@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from understudy.evaluation import Counts, GateVerdict, Headline, count, decide
+from understudy.evaluation import Counts, Gate, GateVerdict, Headline, count, decide
 from understudy.pipeline.annotation import AnnotationSummary, summarise, teach, validation_documents
 from understudy.records import Annotation, Document, Outcome
 
@@ -37,7 +37,7 @@ class Validation:
     @property
     def is_no(self) -> bool:
         """Whether the teacher is clearly below the bar."""
-        return self.verdict.decision == "no"
+        return self.verdict.verdict is Gate.NO
 
     def to_json(self) -> dict[str, Any]:
         """The verdict, its figures and the outcomes as a JSON object."""
@@ -45,7 +45,7 @@ class Validation:
 
     def lines(self) -> list[str]:
         """The verdict in words."""
-        return [*self.summary.lines(), self.verdict.sentence]
+        return [*self.summary.lines(), f"gate: {self.verdict.verdict.value}: {self.verdict.reason}"]
 
 
 def validate(project: Project) -> Validation:
@@ -55,7 +55,16 @@ def validate(project: Project) -> Validation:
     judged = tuple(d for d in documents if annotations[d.id].outcome is not Outcome.SKIPPED)
     counts = count_values(project.task, judged, [annotations[d.id].value for d in judged])
     rng = np.random.default_rng([project.settings.project.seed, 3])
-    verdict = decide(counts, headline_of(project.task), project.task.labels, project.settings.gate.min_f1, rng)
+    groups = [document.group for document in judged]
+    verdict = decide(
+        counts,
+        headline_of(project.task),
+        project.task.labels,
+        project.settings.gate.min_f1,
+        rng,
+        is_exclusive=project.task.is_exclusive,
+        groups=groups if any(groups) else None,
+    )
     return Validation(verdict, judged, annotations, summarise(project, annotations))
 
 
