@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
@@ -69,14 +68,6 @@ class GoldLedger:
                 "Something may have learned from them; report on documents of role `test` only.",
             )
 
-    def is_judged_text(self, text: str) -> bool:
-        """Whether a text is one of `test`, whatever its id: nothing may learn from it."""
-        return same_text_key(text) in self._judged_texts
-
-    @cached_property
-    def _judged_texts(self) -> frozenset[str]:
-        return frozenset(same_text_key(document.text) for document in self.documents(Role.TEST))
-
 
 def split_gold(documents: Iterable[Document], gold: GoldSettings, seed: int, fixed: Mapping[str, Role]) -> GoldLedger:
     """Give every document with a human label one role.
@@ -135,17 +126,17 @@ def _roles_from_column(
             "Fill the role column everywhere (demo, dev or test), or remove `data.role`.",
         )
     asked = {document.id: document.role for document in labelled if document.role is not None}
-    _refuse_used(labelled, asked, fixed)
     roles = {
         document.id: _most_used(asked[member.id] for member in unit)
         for unit in _same_texts(labelled)
         for document in unit
     }
+    _refuse_used(labelled, roles, fixed)
     return roles, tuple(identifier for identifier in asked if roles[identifier] is not asked[identifier])
 
 
-def _refuse_used(labelled: Sequence[Document], asked: Mapping[str, Role], fixed: Mapping[str, Role]) -> None:
-    used = [d for d in labelled if asked[d.id] is Role.TEST and fixed.get(d.id, Role.TEST) is not Role.TEST]
+def _refuse_used(labelled: Sequence[Document], roles: Mapping[str, Role], fixed: Mapping[str, Role]) -> None:
+    used = [d for d in labelled if roles[d.id] is Role.TEST and fixed.get(d.id, Role.TEST) is not Role.TEST]
     if used:
         raise GoldMisuse(
             f"the role column now says `test` for {len(used)} documents that were used before: {_named(used)}.",

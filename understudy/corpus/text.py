@@ -22,6 +22,7 @@ _HIDDEN = {
     "replacement character": "\ufffd",
 }
 _KINDS = {kind: re.compile(pattern) for kind, pattern in _HIDDEN.items()}
+_MISREAD = re.compile("Ã[\u0080-\u00bf\u0192\u0153\u0178\u2013-\u2122]|â€[\u0080-\u00bf\u0153\u2013-\u2122]")
 _ANY = re.compile("|".join(_HIDDEN.values()))
 
 
@@ -57,3 +58,8 @@ def _is_invisible(character: str) -> bool:
     if character.isspace() or character in FILLERS or "\ufe00" <= character <= "\ufe0f":
         return True
     return unicodedata.category(character) in ("Cc", "Cf")
+
+
+def looks_misread(text: str) -> bool:
+    """Whether UTF-8 was once read as Windows-1252 (`Ã¼` for `ü`, `â€™` for `’`)."""
+    return _MISREAD.search(text) is not None
