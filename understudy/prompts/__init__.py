@@ -1,0 +1,9 @@
+"""Codebook, demonstrations and text -> the messages of a question; a reply -> an answer. Asks nobody."""
+
+from understudy.prompts.demonstrations import select_demonstrations
+from understudy.prompts.nonce import nonce_for
+from understudy.prompts.parse import parse
+from understudy.prompts.render import Message, render, render_repair
+from understudy.prompts.templating import template_digest
+
+__all__ = ["Message", "nonce_for", "parse", "render", "render_repair", "select_demonstrations", "template_digest"]

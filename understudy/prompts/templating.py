@@ -1,0 +1,67 @@
+"""Loads and fills the versioned templates of this package; data reach them as values, never as template text."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import FunctionLoader, StrictUndefined, meta
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from understudy.codebook import Codebook, Task
+from understudy.errors import UserError
+from understudy.prompts.visible import visible
+
+TEMPLATES = {"classification": "classification.v1.jinja", "multilabel": "multilabel.v1.jinja"}
+REPAIR = "repair.v1.jinja"
+
+
+def template_of(codebook: Codebook) -> str:
+    """File name of the template for a codebook's kind."""
+    try:
+        return TEMPLATES[codebook.kind]
+    except KeyError as exc:
+        raise UserError(f"there is no prompt for `codebook.kind` = `{codebook.kind}` yet.") from exc
+
+
+def fill(template: str, block: str, values: Mapping[str, Any]) -> str:
+    """One block of a template, filled, without the line break at its end.
+
+    Every value is printed as `visible` leaves it. A value that the template names and that is not given is an error.
+    """
+    loaded = _environment().get_template(template)
+    return "".join(loaded.blocks[block](loaded.new_context(dict(values)))).removesuffix("\n")
+
+
+def template_digest(task: Task) -> str:
+    """SHA-256, as 64 hex digits, over names and texts of all template files that prompts of this task are made of."""
+    digest = hashlib.sha256()
+    for name in sorted(_with_parts(template_of(task.codebook)) | _with_parts(REPAIR)):
+        digest.update(f"{name}\0{_source(name)}\0".encode())
+    return digest.hexdigest()
+
+
+@cache
+def _environment() -> ImmutableSandboxedEnvironment:
+    return ImmutableSandboxedEnvironment(
+        loader=FunctionLoader(_source),
+        autoescape=False,  # prompts are plain text; texts must arrive verbatim
+        undefined=StrictUndefined,
+        finalize=lambda value: visible(value) if isinstance(value, str) else value,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+@cache
+def _source(name: str) -> str:
+    return (files("understudy.prompts") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _with_parts(name: str) -> set[str]:
+    parts = meta.find_referenced_templates(_environment().parse(_source(name)))
+    return {name}.union(*(_with_parts(part) for part in parts if part))
