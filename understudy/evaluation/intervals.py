@@ -260,7 +260,7 @@ class Spread:
 
     Attributes
     ----------
-    variance : of the mean over seeds; 0 with one seed, whose spread is unknown.
+    variance : of the mean over seeds; 0 with one seed, whose spread is unknown, or with equal estimates.
     df : degrees of freedom of `variance`.
     """
 
@@ -270,7 +270,7 @@ class Spread:
     @classmethod
     def of(cls, estimates: Sequence[float]) -> Spread:
         """The spread behind the mean of one defined estimate per seed."""
-        if len(estimates) < 2:
+        if len(estimates) < 2 or min(estimates) == max(estimates):
             return cls(0.0, math.inf)
         return cls(float(np.var(estimates, ddof=1)) / len(estimates), len(estimates) - 1)
 

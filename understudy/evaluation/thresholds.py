@@ -58,7 +58,7 @@ def _threshold(probabilities: FloatArray, truth: BoolArray) -> float:
     if n_fewer == 0:
         return NEUTRAL
     best = _maximise_f1(probabilities, truth)
-    return NEUTRAL + min(1.0, n_fewer / ENOUGH) * (best - NEUTRAL)
+    return best if n_fewer >= ENOUGH else NEUTRAL + n_fewer / ENOUGH * (best - NEUTRAL)
 
 
 def _maximise_f1(probabilities: FloatArray, truth: BoolArray) -> float:
