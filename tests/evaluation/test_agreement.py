@@ -72,7 +72,8 @@ def test_cohen_equals_scikit_learn(rng: np.random.Generator) -> None:
 
 
 def test_ac1_with_missing_cells_by_hand() -> None:
-    # Items (a, a, a), (a, b, -), (b, -, -): pairs agree 1 and 0, po = 1/2. Share of a (1 + 1/2) / 2; pe = 2 * 3/4 * 1/4.
+    # Items (a, a, a), (a, b, -), (b, -, -): pairs agree 1 and 0, po = 1/2.
+    # Share of a: (1 + 1/2) / 2 = 3/4; pe = 2 * 3/4 * 1/4.
     value = gwet_ac1([[0, 0, 0], [0, 1, _], [1, _, _]])
     assert value == pytest.approx((0.5 - 0.375) / (1 - 0.375))
 
