@@ -224,7 +224,7 @@ def test_seeds_that_differ_widen_the_headline_interval(rng: np.random.Generator)
 
 
 def test_two_groups_by_hand() -> None:
-    # Two right of one group, two wrong of another: ratio 1/2, sums of residuals +1 and -1. Between groups 2 * 2 / (2 - 1)
-    # = 4, binomial 4 / 4 = 1: four documents weigh as much as one.
+    # Two right of one group, two wrong of another: ratio 1/2, sums of residuals +1 and -1.
+    # Between groups 2 * 2 / (2 - 1) = 4, binomial 4 / 4 = 1: four documents weigh as much as one.
     split = binary_counts(2, 1, 1, 0)
     assert ends(accuracy_interval([split], ["x", "x", "y", "y"])) == pytest.approx(ends(wilson(0.5, 1)))
