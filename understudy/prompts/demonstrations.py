@@ -29,9 +29,9 @@ def select_demonstrations(
     kind: Kind,
     k: int,
     demo: Sequence[Document],
-    demo_vectors: NDArray[Any],
+    demo_vectors: NDArray[np.floating[Any]],
     queries: Sequence[Document],
-    query_vectors: NDArray[Any],
+    query_vectors: NDArray[np.floating[Any]],
     rng: np.random.Generator,
 ) -> list[tuple[Document, ...]]:
     """Demonstrations for each query, in the order in which the model reads them.
@@ -77,7 +77,9 @@ def select_demonstrations(
     return [tuple(demo[index] for index in row) for row in chosen]
 
 
-def _check_vectors(m: int, demo_vectors: NDArray[Any], n: int, query_vectors: NDArray[Any]) -> None:
+def _check_vectors(
+    m: int, demo_vectors: NDArray[np.floating[Any]], n: int, query_vectors: NDArray[np.floating[Any]]
+) -> None:
     if demo_vectors.ndim != 2 or query_vectors.ndim != 2 or demo_vectors.shape[1] != query_vectors.shape[1]:
         raise ValueError(f"expected (m, d) and (n, d), found {demo_vectors.shape} and {query_vectors.shape}")
     if (len(demo_vectors), len(query_vectors)) != (m, n):
@@ -97,7 +99,10 @@ def _excluded(demo: Sequence[Document], queries: Sequence[Document]) -> list[set
 
 
 def _nearest(
-    k: int, demo_vectors: NDArray[Any], query_vectors: NDArray[Any], excluded: Sequence[set[int]]
+    k: int,
+    demo_vectors: NDArray[np.floating[Any]],
+    query_vectors: NDArray[np.floating[Any]],
+    excluded: Sequence[set[int]],
 ) -> Iterator[list[int]]:
     rows = max(1, CELLS_AT_ONCE // len(demo_vectors))
     for start in range(0, len(query_vectors), rows):
@@ -107,7 +112,7 @@ def _nearest(
             yield _top(row, k)[::-1]
 
 
-def _top(row: NDArray[Any], k: int) -> list[int]:
+def _top(row: NDArray[np.floating[Any]], k: int) -> list[int]:
     """Positions of the k highest finite values, highest first, ties by position."""
     floor = np.partition(row, -k)[-k] if k < len(row) else -np.inf
     candidates = np.flatnonzero((row >= floor) & np.isfinite(row))
