@@ -1,0 +1,6 @@
+"""The one durable store: questions sent, replies, annotations, human labels. Append-only, with provenance."""
+
+from understudy.journal.journal import Journal
+from understudy.journal.writer import sqlite_version
+
+__all__ = ["Journal", "sqlite_version"]

@@ -1,0 +1,295 @@
+"""What a project must not lose, in one SQLite file: it stores and gives back, and decides nothing.
+
+Every writing method returns a future that is done when the write is on the disk. Rows are added, never changed or
+removed; where several say something about one thing, the latest counts. Two things only are updated in place: the
+number of attempts of a request, and the named values of `remember`.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import closing, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from understudy.errors import StoreError
+from understudy.journal.migrations import missing_migrations
+from understudy.journal.opening import refuse_damaged
+from understudy.journal.rows import (
+    ANNOTATION_COLUMNS,
+    HUMAN_LABEL_COLUMNS,
+    REPLY_COLUMNS,
+    Decode,
+    Encode,
+    annotation_of,
+    annotation_row,
+    human_label_of,
+    human_label_row,
+    now,
+    read,
+    reply_of,
+    reply_row,
+    request_row,
+    stored,
+)
+from understudy.journal.writer import BUSY_TIMEOUT_S, Writer, acquire, release
+from understudy.records import Annotation, HumanLabel, Reply, Request, Role
+
+TABLES = ("requests", "replies", "failures", "annotations", "human_labels", "gold_roles", "runs")
+
+
+class Journal:
+    """The store of one project. Make it with `Journal.open`; all methods may be called from any thread."""
+
+    def __init__(self, path: Path, writer: Writer | None) -> None:
+        self.path = path
+        self._writer = writer
+        self._reading = threading.Lock()
+        self._process = os.getpid()
+        self._reader = sqlite3.connect(
+            f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False
+        )
+
+    @classmethod
+    def open(cls, path: Path, *, read_only: bool = False) -> Self:
+        """Open a journal, or make it if there is none.
+
+        Opening a file again in one process is allowed; a second process may only read.
+
+        Parameters
+        ----------
+        read_only : needs no lock, makes and changes nothing.
+
+        Raises
+        ------
+        StoreError
+            If another process writes to it, it is damaged, was written by a newer version, belongs to another program,
+            its folder cannot be written to, or (`read_only`) it does not exist.
+        """
+        return cls._open_to_read(path) if read_only else cls._open_to_write(path)
+
+    @classmethod
+    def _open_to_write(cls, path: Path) -> Self:
+        writer = acquire(path)
+        try:
+            return cls(path, writer)
+        except BaseException:
+            release(writer)
+            raise
+
+    @classmethod
+    def _open_to_read(cls, path: Path) -> Self:
+        if not path.exists():
+            raise StoreError(f"there is no journal `{path}`.", "It is made by the first run.")
+        refuse_damaged(path)
+        try:
+            journal = cls(path, None)
+        except sqlite3.Error as exc:
+            raise _unreadable(path, exc) from exc
+        try:
+            journal._refuse_unknown_tables()
+        except BaseException:
+            journal.close()
+            raise
+        return journal
+
+    def _refuse_unknown_tables(self) -> None:
+        with self._reads() as connection:
+            is_old = bool(missing_migrations(connection, self.path))
+        if is_old:
+            raise StoreError(f"`{self.path}` is of an older version.", "Any command that writes brings it up to date.")
+
+    def close(self) -> None:
+        """Wait for queued writes and free the file; closing twice is allowed."""
+        with self._reading:
+            self._reader.close()
+        if self._writer is not None:
+            writer, self._writer = self._writer, None
+            release(writer)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def intend(self, request: Request, at_most_usd: float | None = None) -> Future[None]:
+        """Store that a request is about to be sent; each further time counts one more attempt.
+
+        Parameters
+        ----------
+        at_most_usd : what one attempt can cost at most; None if the price is unknown.
+        """
+        row = request_row(request, at_most_usd)
+        return self._write(
+            "insert into requests (key, document_id, replicate, turn, teacher, body, at_most_usd, sent_at, attempt) "
+            "values (?, ?, ?, ?, ?, ?, ?, ?, 1) "
+            "on conflict (key) do update set attempt = attempt + 1, sent_at = excluded.sent_at",
+            [row],
+        )
+
+    def settle(self, reply: Reply) -> Future[None]:
+        """Store what came back, before anyone reads it."""
+        return self._write(_insertion("replies", REPLY_COLUMNS), [reply_row(reply)])
+
+    def record_failure(
+        self, request_key: str, kind: str, message: str, *, is_maybe_billed: bool = False
+    ) -> Future[None]:
+        """Store that the latest attempt of a request brought no reply.
+
+        Parameters
+        ----------
+        kind : `timeout`, `rate limit`, ... as the teacher names it.
+        is_maybe_billed : whether the server may have answered, and charged, all the same.
+        """
+        key = stored(request_key)
+        return self._write(
+            "insert into failures (request_key, attempt, kind, message, is_maybe_billed, at) "
+            "values (?, coalesce((select attempt from requests where key = ?), 0), ?, ?, ?, ?)",
+            [(key, key, kind, stored(message), is_maybe_billed, now())],
+        )
+
+    def reply_to(self, request_key: str) -> Reply | None:
+        """The latest reply to a request, or None."""
+        rows = self._read(
+            _selection(REPLY_COLUMNS, "replies where request_key = ? order by id desc limit 1"),
+            (stored(request_key),),
+        )
+        return reply_of(rows[0]) if rows else None
+
+    def spent_usd(self) -> float:
+        """US dollars that replies have cost, and at most have cost that were sent but whose end is unknown.
+
+        An attempt is of unknown end if neither a reply nor an unbilled failure is stored: the process died or the
+        connection broke. Calls of unknown price count 0.
+        """
+        ((paid, uncertain),) = self._read(
+            "select (select total(cost_usd) from replies), (select total(at_most_usd * max(0, attempt"
+            " - (select count(*) from replies where request_key = key)"
+            " - (select count(*) from failures where request_key = key and not is_maybe_billed))) from requests)"
+        )
+        return float(paid + uncertain)
+
+    def add_annotations(self, annotations: Iterable[Annotation], encode: Encode) -> Future[None]:
+        """Append annotations; `encode` turns a value into JSON (`Task.to_json`)."""
+        rows = [annotation_row(annotation, encode) for annotation in annotations]
+        return self._write(_insertion("annotations", ANNOTATION_COLUMNS), rows)
+
+    def annotations(self, teacher: str, codebook: str, prompt: str, decode: Decode) -> dict[str, Annotation]:
+        """The latest annotation of each document under one teacher, codebook and prompt, by document id."""
+        rows = self._read(
+            _selection(ANNOTATION_COLUMNS, "annotations where teacher = ? and codebook = ? and prompt = ? order by id"),
+            (stored(teacher), codebook, prompt),
+        )
+        latest = {row[0]: row for row in rows}
+        return {read(document_id): annotation_of(row, decode) for document_id, row in latest.items()}
+
+    def add_human_labels(self, labels: Iterable[HumanLabel], encode: Encode) -> Future[None]:
+        """Append what people said."""
+        rows = [human_label_row(label, encode) for label in labels]
+        return self._write(_insertion("human_labels", HUMAN_LABEL_COLUMNS), rows)
+
+    def human_labels(self, decode: Decode) -> list[HumanLabel]:
+        """Everything that people said, in the order in which it was stored."""
+        rows = self._read(_selection(HUMAN_LABEL_COLUMNS, "human_labels order by id"))
+        return [human_label_of(row, decode) for row in rows]
+
+    def assign_roles(self, roles: Mapping[str, Role]) -> Future[None]:
+        """Append gold roles by document id; those that stand already are not stored again."""
+        at = now()
+        rows = [(stored(identifier), role.value, at) for identifier, role in roles.items()]
+        return self._write(
+            "insert into gold_roles (document_id, role, at) select ?1, ?2, ?3 where ?2 is not "
+            "(select role from gold_roles where document_id = ?1 order by id desc limit 1)",
+            rows,
+        )
+
+    def roles(self) -> dict[str, Role]:
+        """The latest gold role of each document, by document id."""
+        rows = self._read("select document_id, role from gold_roles order by id")
+        return {read(identifier): Role(role) for identifier, role in rows}
+
+    def remember(self, name: str, value: str) -> Future[None]:
+        """Keep a named value of the project; a later one takes its place."""
+        return self._write(
+            "insert into meta (name, value) values (?, ?) on conflict (name) do update set value = excluded.value",
+            [(stored(name), stored(value))],
+        )
+
+    def recall(self, name: str) -> str | None:
+        """The value that was remembered, or None."""
+        rows = self._read("select value from meta where name = ?", (stored(name),))
+        return read(rows[0][0]) if rows else None
+
+    def add_run(self, settings: str, version: str, command: str) -> Future[None]:
+        """Append the resolved settings (JSON), version and command of a run."""
+        row = (stored(settings), version, command, now())
+        return self._write(_insertion("runs", "settings, version, command, started_at"), [row])
+
+    def counts(self) -> dict[str, int]:
+        """Rows of each table, as they are on the disk."""
+        return {table: self._read(_selection("count(*)", table))[0][0] for table in TABLES}
+
+    def check(self) -> None:
+        """Read the whole file and compare it with its indexes; raises `StoreError` with the first problems."""
+        found = [line for (line,) in self._read("pragma integrity_check(5)")]
+        if found != ["ok"]:
+            raise StoreError(f"`{self.path}` is damaged: {'; '.join(found)}.", "Restore it from a backup.")
+
+    def backup(self, target: Path) -> None:
+        """Copy the journal as it is on the disk, also while it is written to; `target` appears when complete.
+
+        Raises
+        ------
+        StoreError
+            If `target` exists or cannot be written.
+        """
+        if target.exists():
+            raise StoreError(f"`{target}` exists.", "Choose another name for the backup.")
+        unfinished = target.with_name(f".{target.name}.unfinished")
+        unfinished.unlink(missing_ok=True)
+        try:
+            with closing(sqlite3.connect(unfinished)) as copy, self._reads() as connection:
+                connection.backup(copy)
+            unfinished.replace(target)
+        except (sqlite3.Error, OSError) as exc:
+            raise StoreError(f"`{target}` cannot be written: {exc}.", "The journal itself is unharmed.") from exc
+
+    def _write(self, statement: str, rows: Sequence[tuple[object, ...]]) -> Future[None]:
+        if self._writer is None:
+            raise StoreError(f"`{self.path}` is open for reading only, or closed.")
+        return self._writer.submit(lambda connection: connection.executemany(statement, rows))
+
+    def _read(self, statement: str, parameters: tuple[object, ...] = ()) -> list[Any]:
+        with self._reads() as connection:
+            return connection.execute(statement, parameters).fetchall()
+
+    @contextmanager
+    def _reads(self) -> Iterator[sqlite3.Connection]:
+        if os.getpid() != self._process:
+            raise StoreError(f"`{self.path}` was opened by another process.", "Open the journal anew after a fork.")
+        try:
+            with self._reading:
+                yield self._reader
+        except sqlite3.Error as exc:
+            raise _unreadable(self.path, exc) from exc
+
+
+def _selection(columns: str, source: str) -> str:
+    return f"select {columns} from {source}"  # noqa: S608  # both are constants of this room
+
+
+def _insertion(table: str, columns: str) -> str:
+    places = ", ".join("?" for _ in columns.split(","))
+    return f"insert into {table} ({columns}) values ({places})"  # noqa: S608  # both are constants of this room
+
+
+def _unreadable(path: Path, error: sqlite3.Error) -> StoreError:
+    return StoreError(f"`{path}` cannot be read: {error}.", "`understudy doctor` says more; a backup may be needed.")

@@ -1,0 +1,119 @@
+"""Records to rows and back; knows neither files nor threads.
+
+A string with half of a surrogate pair cannot be UTF-8: it is kept as a blob, so that every string comes back as it was.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from understudy.records import Annotation, HumanLabel, Outcome, Provenance, Reply, Request, Value
+
+Encode = Callable[[Value], object]
+Decode = Callable[[Any], Value | None]
+
+ANNOTATION_COLUMNS = (
+    "document_id, text_sha256, outcome, value, teacher, model, codebook, prompt, request_keys, demonstrations, "
+    "created_at, answers, n_asked, consistency, confidence, trust, cost_usd, reason"
+)
+HUMAN_LABEL_COLUMNS = "document_id, text_sha256, value, annotator, source, created_at"
+REPLY_COLUMNS = "request_key, body, model, prompt_tokens, completion_tokens, cost_usd, latency_s, received_at"
+
+
+def now() -> str:
+    """UTC, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def stored(text: str) -> str | bytes:
+    """A string as a column holds it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
+    return text
+
+
+def read(column: str | bytes) -> str:
+    """The string that `stored` was given."""
+    return column if isinstance(column, str) else column.decode("utf-8", "surrogatepass")
+
+
+def request_row(request: Request, at_most_usd: float | None) -> tuple[object, ...]:
+    """Values for `requests` without the attempt."""
+    texts = (request.key, request.document_id, request.teacher, request.body)
+    key, document_id, teacher, body = map(stored, texts)
+    return key, document_id, request.replicate, request.turn, teacher, body, at_most_usd, now()
+
+
+def reply_row(reply: Reply) -> tuple[object, ...]:
+    """Values for `REPLY_COLUMNS`."""
+    return (
+        stored(reply.request_key), stored(reply.body), stored(reply.model), reply.prompt_tokens,
+        reply.completion_tokens, reply.cost_usd, reply.latency_s, reply.received_at or now(),
+    )  # fmt: skip
+
+
+def reply_of(row: Sequence[Any]) -> Reply:
+    """The record of `REPLY_COLUMNS`."""
+    key, body, model, *numbers = row
+    return Reply(read(key), read(body), read(model), *numbers)
+
+
+def annotation_row(annotation: Annotation, encode: Encode) -> tuple[object, ...]:
+    """Values for `ANNOTATION_COLUMNS`."""
+    who = annotation.provenance
+    return (
+        stored(annotation.document_id), annotation.text_sha256, annotation.outcome.value,
+        _value(annotation.value, encode), stored(who.teacher), stored(who.model), who.codebook, who.prompt,
+        json.dumps(who.request_keys), json.dumps(who.demonstrations), who.created_at or now(),
+        json.dumps([encode(answer) for answer in annotation.answers]), annotation.n_asked, annotation.consistency,
+        annotation.confidence, annotation.trust, annotation.cost_usd, stored(annotation.reason),
+    )  # fmt: skip
+
+
+def annotation_of(row: Sequence[Any], decode: Decode) -> Annotation:
+    """The record of `ANNOTATION_COLUMNS`."""
+    document_id, sha, outcome, value, teacher, model, codebook, prompt, keys, shown, at, answers, *numbers, reason = row
+    n_asked, consistency, confidence, trust, cost_usd = numbers
+    return Annotation(
+        document_id=read(document_id),
+        text_sha256=sha,
+        outcome=Outcome(outcome),
+        value=_decoded(value, decode),
+        provenance=Provenance(
+            read(teacher), read(model), codebook, prompt, tuple(json.loads(keys)), tuple(json.loads(shown)), at
+        ),
+        answers=tuple(answer for each in json.loads(answers) if (answer := decode(each)) is not None),
+        n_asked=n_asked,
+        consistency=consistency,
+        confidence=confidence,
+        trust=trust,
+        cost_usd=cost_usd,
+        reason=read(reason),
+    )
+
+
+def human_label_row(label: HumanLabel, encode: Encode) -> tuple[object, ...]:
+    """Values for `HUMAN_LABEL_COLUMNS`."""
+    return (
+        stored(label.document_id), label.text_sha256, _value(label.value, encode), stored(label.annotator),
+        stored(label.source), label.created_at or now(),
+    )  # fmt: skip
+
+
+def human_label_of(row: Sequence[Any], decode: Decode) -> HumanLabel:
+    """The record of `HUMAN_LABEL_COLUMNS`."""
+    document_id, sha, value, annotator, source, at = row
+    return HumanLabel(read(document_id), sha, _decoded(value, decode), read(annotator), read(source), at)
+
+
+def _value(value: Value | None, encode: Encode) -> str | None:
+    return None if value is None else json.dumps(encode(value))
+
+
+def _decoded(column: str | None, decode: Decode) -> Value | None:
+    return None if column is None else decode(json.loads(column))
