@@ -162,7 +162,7 @@ def _meaning(task: Task, vocabulary: Vocabulary, words: Sequence[str]) -> Answer
 
 
 def _json_answer(task: Task, vocabulary: Vocabulary, body: str) -> Answer | None:
-    if not body.startswith("{" if task.is_exclusive else ("{", "[")):
+    if not body.startswith(("{", "[")):
         return None
     found = _loaded(body)
     if found is None:
