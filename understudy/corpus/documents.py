@@ -121,6 +121,7 @@ class _Reading:
         self.read_label = read_label
         self.complaints = _Complaints()
         self.first_place: dict[str, str] = {}
+        self.last_number: dict[str, int] = {}
 
     def file(self, path: Path) -> Iterator[Document]:
         expected = {*self.data.meta, *self._gold_columns()}
@@ -156,9 +157,7 @@ class _Reading:
             if first is not place:
                 self.complaints.add_duplicate(identifier, place, first)
             return identifier
-        unique = _numbered(identifier, self.first_place)
-        self.first_place[unique] = place
-        return unique
+        return _numbered(identifier, self.last_number)
 
     def _value(self, row: Row, place: str) -> Value | None:
         cell = row.cells.get(self.data.label)
@@ -189,12 +188,13 @@ def _identifier(row: Row, path: Path, column: str) -> str:
     return identifier
 
 
-def _numbered(identifier: str, taken: dict[str, str]) -> str:
-    """`identifier`, or the first of ``identifier#2``, ``identifier#3``, … that is not taken."""
-    candidate, number = identifier, 1
-    while candidate in taken:
-        number += 1
-        candidate = f"{identifier}#{number}"
+def _numbered(identifier: str, last: dict[str, int]) -> str:
+    """`identifier`, or the first of ``identifier#2``, ``identifier#3``, … not given yet; `last` remembers which are."""
+    candidate = identifier
+    while candidate in last:
+        last[identifier] += 1
+        candidate = f"{identifier}#{last[identifier]}"
+    last[candidate] = 1
     return candidate
 
 
@@ -205,13 +205,12 @@ def _rows(count: int) -> str:
 def _answers_in(path: Path, data: DataSettings, column: str, columns: set[str]) -> dict[str, tuple[str | None, ...]]:
     """The answers of one file; adds the columns that it has to `columns`."""
     answers: dict[str, tuple[str | None, ...]] = {}
-    taken: dict[str, str] = {}
+    last_number: dict[str, int] = {}
     for row in read_rows(path, data.encoding):
         columns.update(row.cells)
         identifier = _identifier(row, path, data.id)
         if data.allow_duplicate_ids:
-            identifier = _numbered(identifier, taken)
-            taken[identifier] = ""
+            identifier = _numbered(identifier, last_number)
         found = _answers(row, column)
         if found:
             answers[identifier] = (*answers.get(identifier, ()), *found)
