@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.evaluation import Comparison, GateVerdict, Interval, Scores
-from understudy.records import Outcome, Role, Value
+from understudy.records import Outcome, Remark, Role, Value
 from understudy.settings import Codebook
 
 
@@ -90,15 +90,6 @@ class Disagreement:
     teacher: Value | None
     student: Value | None
     confidence: float
-
-
-@dataclass(frozen=True)
-class Remark:
-    """One finding of the data check: level is ok, note, warning or error."""
-
-    level: str
-    title: str
-    details: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

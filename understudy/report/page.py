@@ -1,0 +1,353 @@
+"""The page: puts results, figures and words into the template. Whatever comes from outside stays text.
+
+Every string passes `unhidden` and HTML escaping; the template cannot print a number that was not put into words, so an
+undefined one cannot slip through as `nan`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+from understudy.evaluation import Interval
+from understudy.records import Outcome, Role, Value
+from understudy.report import words
+from understudy.report.data import ArmResult, ConsistencyLevel, Disagreement, ReportData
+from understudy.report.derived import (
+    Calibration,
+    Mistake,
+    calibration_of,
+    chosen_student,
+    direct_teacher,
+    family_of,
+    frequent_mistakes,
+    main_labellers,
+    precision_interval,
+    recall_interval,
+    seed_range,
+)
+from understudy.report.figures import Picture
+from understudy.report.story import Tile, describe_teacher, tell_done, tell_limits, tell_next, tell_tiles
+from understudy.report.unhide import Piece, pieces, unhidden
+
+TEMPLATE = "report.html.jinja"
+STYLESHEET = "report.css"
+LONG_TEXT = 420
+"""Characters of a text that are shown before the rest is folded."""
+
+MOST_CONFUSIONS = 15
+WIDEST_TABLE = 25
+"""Labels up to which a confusion matrix is also printed as a table."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number with its interval and the texts behind it, or why there is none."""
+
+    value: float
+    interval: Interval | None = None
+    n: float | None = None
+    why: str = "undefined"
+
+    @property
+    def is_defined(self) -> bool:
+        """Whether there is a number to print."""
+        return math.isfinite(self.value)
+
+
+@dataclass(frozen=True)
+class ArmRow:
+    """One labeller in the table of arms."""
+
+    arm: ArmResult
+    family: str
+    is_chosen: bool
+    f1: Measure
+    precision: Measure
+    recall: Measure
+    accuracy: Measure
+    seeds: str
+
+
+@dataclass(frozen=True)
+class LabelCell:
+    """What one labeller does with one label."""
+
+    f1: Measure
+    precision: Measure
+    recall: Measure
+
+
+@dataclass(frozen=True)
+class LabelRow:
+    """One label: how many judged texts have it, and a cell for each main labeller."""
+
+    label: str
+    support: float
+    cells: tuple[LabelCell, ...]
+
+
+@dataclass(frozen=True)
+class ConfusionView:
+    """Who confuses what: the most frequent mistakes, and the rows of the whole matrix where it fits a page."""
+
+    arm: ArmResult
+    figure: Picture
+    mistakes: tuple[Mistake, ...]
+    rows: tuple[tuple[str, tuple[float, ...]], ...]
+
+
+@dataclass(frozen=True)
+class ConsistencyRow:
+    """Texts of one consistency and the share of them answered rightly."""
+
+    title: str
+    n: int
+    right: Measure
+
+
+@dataclass(frozen=True)
+class DisagreementView:
+    """One text on which teacher, student and human differ, cut in what is shown and what is folded."""
+
+    document_id: str
+    human: str
+    teacher: str
+    student: str
+    confidence: Measure
+    shown: tuple[Piece, ...]
+    folded: tuple[Piece, ...]
+    n_characters: int
+
+
+@dataclass(frozen=True)
+class Page:
+    """Everything the template prints; a test holds the two together."""
+
+    data: ReportData
+    policy: Markup
+    css: Markup
+    teacher_kind: str
+    done: str
+    tiles: tuple[Tile, ...]
+    next_steps: tuple[str, ...]
+    limits: tuple[str, ...]
+    figures: dict[str, Picture]
+    arms: tuple[ArmRow, ...]
+    confusions: tuple[ConfusionView, ...]
+    main: tuple[ArmResult, ...]
+    labels: tuple[LabelRow, ...]
+    consistency: tuple[ConsistencyRow, ...]
+    calibrations: tuple[tuple[Calibration, Picture | None], ...]
+    disagreements: tuple[DisagreementView, ...]
+    outcomes: tuple[tuple[str, int], ...]
+    n_asked: int
+    gold: tuple[tuple[str, int], ...]
+    json_name: str
+    figures_folder: str
+
+
+def render(data: ReportData, figures: Sequence[Picture], json_name: str, figures_folder: str) -> str:
+    """The whole page as HTML: no scripts, nothing loaded from anywhere, readable without a network.
+
+    Parameters
+    ----------
+    figures : as `draw_figures` returns them; they are embedded.
+    json_name, figures_folder : what stands beside the page, as the page calls it.
+    """
+    page = view(data, figures, json_name, figures_folder)
+    context = {field.name: getattr(page, field.name) for field in fields(page)}
+    # A lone surrogate has no UTF-8; `unhidden` has named them all already.
+    return _environment().get_template(TEMPLATE).render(context)
+
+
+def view(data: ReportData, figures: Sequence[Picture], json_name: str, figures_folder: str) -> Page:
+    """What the template prints."""
+    css = _source(STYLESHEET)
+    by_name = {figure.name: figure for figure in figures}
+    return Page(
+        data=data,
+        policy=_policy(css),
+        css=Markup(css),  # noqa: S704  our own file, not data
+        teacher_kind=describe_teacher(data.teacher),
+        done=tell_done(data),
+        tiles=tell_tiles(data),
+        next_steps=tell_next(data),
+        limits=tell_limits(data),
+        figures=by_name,
+        arms=tuple(_arm_row(data, arm) for arm in data.arms),
+        confusions=_confusions(data, by_name),
+        main=tuple(main_labellers(data)),
+        labels=_label_rows(data),
+        consistency=tuple(_consistency_row(level) for level in data.teacher.consistency),
+        calibrations=_calibrations(data, by_name),
+        disagreements=tuple(_disagreement(item) for item in data.disagreements),
+        outcomes=tuple((outcome.value, data.teacher.outcomes.get(outcome, 0)) for outcome in Outcome),
+        n_asked=sum(data.teacher.outcomes.values()),
+        gold=tuple((role.value, data.gold.get(role, 0)) for role in Role),
+        json_name=json_name,
+        figures_folder=figures_folder,
+    )
+
+
+def _policy(css: str) -> Markup:
+    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
+    style = f"style-src 'sha256-{digest}'"
+    return Markup(f"default-src 'none'; {style}; img-src data:; base-uri 'none'; form-action 'none'")  # noqa: S704
+
+
+def _arm_row(data: ReportData, arm: ArmResult) -> ArmRow:
+    scores, n = arm.scores.headline, arm.n_test
+    return ArmRow(
+        arm=arm,
+        family=family_of(arm).value,
+        is_chosen=arm.name == data.recommended,
+        f1=Measure(scores.f1, arm.intervals.get("f1"), n, "the label neither occurs nor is given"),
+        precision=Measure(scores.precision, arm.intervals.get("precision"), n, "the label is never given"),
+        recall=Measure(scores.recall, arm.intervals.get("recall"), n, "no judged text has the label"),
+        accuracy=Measure(arm.scores.accuracy, arm.intervals.get("accuracy"), n, "no text was judged"),
+        seeds=_seeds(arm),
+    )
+
+
+def _seeds(arm: ArmResult) -> str:
+    spread = seed_range(arm)
+    if spread is None:
+        return ""
+    return f"{spread[0]:.3f} to {spread[1]:.3f} ({len(arm.seed_f1)})"
+
+
+def _confusions(data: ReportData, figures: dict[str, Picture]) -> tuple[ConfusionView, ...]:
+    parts = (("student", chosen_student(data)), ("teacher", direct_teacher(data)))
+    return tuple(
+        _confusion(arm, figures[f"confusion-{part}"], data.codebook.names)
+        for part, arm in parts
+        if arm is not None and f"confusion-{part}" in figures
+    )
+
+
+def _confusion(arm: ArmResult, figure: Picture, labels: Sequence[str]) -> ConfusionView:
+    assert arm.confusion is not None  # it has a figure
+    mistakes = frequent_mistakes(arm.confusion, labels, MOST_CONFUSIONS)
+    rows = tuple((label, tuple(map(float, row))) for label, row in zip(labels, arm.confusion, strict=True))
+    return ConfusionView(arm, figure, tuple(mistakes), rows if len(labels) <= WIDEST_TABLE else ())
+
+
+def _label_rows(data: ReportData) -> tuple[LabelRow, ...]:
+    arms = main_labellers(data)
+    if not arms:
+        return ()
+    return tuple(
+        LabelRow(label, arms[0].scores.labels[index].support, tuple(_label_cell(arm, index) for arm in arms))
+        for index, label in enumerate(data.codebook.names)
+    )
+
+
+def _label_cell(arm: ArmResult, index: int) -> LabelCell:
+    score = arm.scores.labels[index]
+    interval = arm.label_intervals[index] if index < len(arm.label_intervals) else None
+    return LabelCell(
+        Measure(score.f1, interval, why="neither occurs nor is given"),
+        Measure(score.precision, precision_interval(score), score.predicted, "never given"),
+        Measure(score.recall, recall_interval(score), score.support, "no judged text has it"),
+    )
+
+
+def _consistency_row(level: ConsistencyLevel) -> ConsistencyRow:
+    share = level.n_right / level.n if level.n else math.nan
+    return ConsistencyRow(level.title, level.n, Measure(share, level.interval, level.n, "no such text"))
+
+
+def _calibrations(data: ReportData, figures: dict[str, Picture]) -> tuple[tuple[Calibration, Picture | None], ...]:
+    parts = (("student", chosen_student(data)), ("teacher", direct_teacher(data)))
+    found = [(part, calibration_of(arm)) for part, arm in parts if arm is not None]
+    return tuple((one, figures.get(f"calibration-{part}")) for part, one in found if one is not None)
+
+
+def _disagreement(item: Disagreement) -> DisagreementView:
+    cut = _cut(item.text)
+    return DisagreementView(
+        document_id=item.document_id,
+        human=in_words(item.human, "no label"),
+        teacher=in_words(item.teacher, "no answer"),
+        student=in_words(item.student, "no answer"),
+        confidence=Measure(item.confidence, why="the student states none"),
+        shown=tuple(pieces(item.text[:cut])),
+        folded=tuple(pieces(item.text[cut:])),
+        n_characters=len(item.text),
+    )
+
+
+def _cut(text: str) -> int:
+    """Where a long text is cut: after a word if there is one, and never for the sake of a few more characters."""
+    if len(text) <= LONG_TEXT * 1.3:
+        return len(text)
+    word_end = text.rfind(" ", LONG_TEXT // 2, LONG_TEXT)
+    return LONG_TEXT if word_end < 0 else word_end
+
+
+def in_words(value: Value | None, nothing: str) -> str:
+    """A value as text: a label, labels, or quoted spans; `nothing` for None."""
+    if value is None:
+        return nothing
+    if isinstance(value, str):
+        return value
+    parts = [part if isinstance(part, str) else f"{part.label}: “{part.text}”" for part in value]
+    return ", ".join(parts) or "none of the labels"
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FunctionLoader(_source),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_printed,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "amount": words.amount,
+        "brackets": words.brackets,
+        "decimal": words.decimal,
+        "duration": words.duration,
+        "embedded": _embedded,
+        "money": words.money,
+        "pieces": pieces,
+        "prose": _prose,
+    }
+    environment.globals |= {"percent": words.percent, "isfinite": math.isfinite}
+    return environment
+
+
+def _printed(value: Any) -> Any:
+    """What reaches the page: text without hidden characters, or what is already HTML or a whole number."""
+    if hasattr(value, "__html__") or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    if isinstance(value, str):
+        return unhidden(value)
+    raise TypeError(f"report template: expected text or a whole number, found {value!r}; put it into words first.")
+
+
+def _embedded(figure: Picture) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(figure.svg.encode()).decode()
+
+
+def _prose(text: str) -> list[tuple[bool, str]]:
+    """A sentence cut at its backticks: pieces of code and of prose in turn."""
+    parts = re.split(r"`([^`]+)`", text)
+    return [(index % 2 == 1, part) for index, part in enumerate(parts) if part]
+
+
+def _source(name: str) -> str:
+    return (files("understudy.report") / "templates" / name).read_text(encoding="utf-8")
