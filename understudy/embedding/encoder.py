@@ -60,6 +60,9 @@ class Encoder:
         self.digest = self._digest()
         self._store = VectorStore(cache / f"{self.digest}.vectors", self.dimension) if cache else None
 
+    def __repr__(self) -> str:
+        return f"Encoder({self.name!r}, digest={self.digest[:12]!r})"
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Encoder:
         """Itself: an encoder never changes, so copies of a student share it."""
         return self

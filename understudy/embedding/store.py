@@ -73,7 +73,7 @@ class VectorStore:
                 file.write(records.tobytes())
         except OSError as exc:
             raise UserError(
-                f"the embedding cache `{self.path}` cannot be written: {exc.strerror}.",
+                f"the embedding cache `{self.path}` cannot be written: {exc}.",
                 "Free some space or give the folder write permission; the cache may be deleted at any time.",
             ) from exc
         self._refresh()

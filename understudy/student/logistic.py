@@ -1,0 +1,193 @@
+"""Logistic regression with soft targets and weights, its strength chosen by cross-validation; arrays in, arrays out.
+
+The objective is scikit-learn's: ``C * sum_i w_i loss_i + |W|**2 / 2`` without a penalty on intercepts; multinomial for
+exclusive labels (one sigmoid for two), one sigmoid a label otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import expit, log_softmax, softmax
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+Loss = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
+
+GRADIENT_TOLERANCE = 1e-6
+MAX_ITERATIONS = 1000
+SMALLEST_PROBABILITY = 1e-15
+UNDECIDED_C = 1.0
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is learned from.
+
+    Attributes
+    ----------
+    features : shape (n, d).
+    targets : shape (n, K), in [0, 1].
+    weights : shape (n,), > 0.
+    is_exclusive : whether rows of targets sum to 1.
+    """
+
+    features: FloatArray
+    targets: FloatArray
+    weights: FloatArray
+    is_exclusive: bool
+
+    def rows(self, chosen: NDArray[np.bool_]) -> Problem:
+        """The same problem with some of the rows."""
+        return Problem(self.features[chosen], self.targets[chosen], self.weights[chosen], self.is_exclusive)
+
+
+@dataclass(frozen=True)
+class Logistic:
+    """A fitted regression.
+
+    Attributes
+    ----------
+    coefficients : shape (K, d).
+    intercepts : shape (K,); -inf for a label without an example, +inf for an independent label that always holds.
+    is_exclusive : whether probabilities of a row sum to 1.
+    """
+
+    coefficients: FloatArray
+    intercepts: FloatArray
+    is_exclusive: bool
+
+    def probabilities(self, features: FloatArray) -> FloatArray:
+        """Shape (n, K)."""
+        scores = features @ self.coefficients.T + self.intercepts
+        result: FloatArray = softmax(scores, axis=1) if self.is_exclusive else expit(scores)
+        return result
+
+
+def fit_logistic(problem: Problem, c: FloatArray, start: Logistic | None = None) -> Logistic:
+    """The minimum of the objective.
+
+    Parameters
+    ----------
+    c : shape (K,), > 0; exclusive labels share the first one.
+    start : where to begin; changes only the time it takes.
+    """
+    n_labels, n_features = problem.targets.shape[1], problem.features.shape[1]
+    columns, intercepts = _free_columns(problem)
+    coefficients = np.zeros((n_labels, n_features))
+    if len(columns):
+        begin = _packed(start, columns, n_features)
+        coefficients[columns], intercepts[columns] = _minimise(problem, columns, c, begin)
+    return Logistic(coefficients, intercepts, problem.is_exclusive)
+
+
+def choose_c(problem: Problem, grid: Sequence[float], folds: IntArray) -> tuple[FloatArray, FloatArray]:
+    """The strength with the smallest held-out log-loss: shared by exclusive labels, of its own for each other label.
+
+    Parameters
+    ----------
+    grid : values to try, > 0.
+    folds : shape (n,), the fold that holds a row out; with fewer than two folds the value nearest to 1 is taken.
+
+    Returns
+    -------
+    Chosen C of shape (K,), and the mean held-out losses of shape (len(grid), K), nan without folds.
+    """
+    values = np.sort(np.asarray(grid, dtype=np.float64))
+    n_labels, n_folds = problem.targets.shape[1], len(np.unique(folds))
+    if n_folds < 2 or len(values) == 1:
+        nearest = values[np.argmin(np.abs(np.log(values / UNDECIDED_C)))]
+        return np.full(n_labels, nearest), np.full((len(values), n_labels), np.nan)
+    losses = sum(_fold_losses(problem, values, folds == fold) for fold in range(n_folds)) / problem.weights.sum()
+    if problem.is_exclusive:
+        losses = np.repeat(losses.sum(axis=1, keepdims=True), n_labels, axis=1)
+    return values[losses.argmin(axis=0)], losses
+
+
+def stratified_folds(targets: FloatArray, n_folds: int, rng: np.random.Generator) -> IntArray:
+    """A fold in ``range(n_folds)`` for each row, labels spread evenly; fewer folds than asked where rows are few.
+
+    A row counts for the rarest label that it has (at least as likely as not), or else for its likeliest.
+    """
+    n = len(targets)
+    n_folds = max(1, min(n_folds, n // 2))
+    frequency = targets.sum(axis=0)
+    held = np.where(targets >= np.minimum(targets.max(axis=1, keepdims=True), 0.5), frequency, np.inf)
+    stratum = np.where(targets.max(axis=1) > 0, held.argmin(axis=1), targets.shape[1])
+    order = rng.permutation(n)
+    order = order[np.argsort(stratum[order], kind="stable")]
+    folds = np.empty(n, dtype=np.int64)
+    folds[order] = np.arange(n) % n_folds
+    return folds
+
+
+def _fold_losses(problem: Problem, grid: FloatArray, is_held_out: NDArray[np.bool_]) -> FloatArray:
+    """Weighted sums of held-out losses, shape (len(grid), K); each fit starts from the last."""
+    training, held_out = problem.rows(~is_held_out), problem.rows(is_held_out)
+    losses = np.empty((len(grid), problem.targets.shape[1]))
+    model: Logistic | None = None
+    for row, c in enumerate(grid):
+        model = fit_logistic(training, np.full(problem.targets.shape[1], c), model)
+        losses[row] = _log_losses(model.probabilities(held_out.features), held_out)
+    return losses
+
+
+def _log_losses(probabilities: FloatArray, problem: Problem) -> FloatArray:
+    likely = -problem.targets * np.log(np.maximum(probabilities, SMALLEST_PROBABILITY))
+    if not problem.is_exclusive:
+        likely -= (1 - problem.targets) * np.log(np.maximum(1 - probabilities, SMALLEST_PROBABILITY))
+    result: FloatArray = problem.weights @ likely
+    return result
+
+
+def _free_columns(problem: Problem) -> tuple[IntArray, FloatArray]:
+    """Columns to fit, and the intercepts of the others: two exclusive labels need one column, constant ones none."""
+    present = problem.targets.max(axis=0) > 0
+    if problem.is_exclusive:
+        columns = np.flatnonzero(present)
+        return columns[1:] if len(columns) <= 2 else columns, np.where(present, 0.0, -np.inf)
+    always = problem.targets.min(axis=0) == 1
+    fixed = np.where(always, np.inf, np.where(present, 0.0, -np.inf))
+    return np.flatnonzero(present & ~always), fixed
+
+
+def _packed(start: Logistic | None, columns: IntArray, n_features: int) -> FloatArray:
+    if start is None:
+        return np.zeros((len(columns), n_features + 1))
+    packed = np.column_stack([start.coefficients[columns], start.intercepts[columns]])
+    packed[~np.isfinite(packed).all(axis=1)] = 0
+    return packed
+
+
+def _minimise(problem: Problem, columns: IntArray, c: FloatArray, start: FloatArray) -> tuple[FloatArray, FloatArray]:
+    targets, total = problem.targets[:, columns], problem.weights.sum()
+    share = (problem.weights / total)[:, None]
+    penalty = (1 / (c[columns] * total))[:, None]
+    loss = _softmax_loss if problem.is_exclusive and len(columns) > 1 else _sigmoid_loss
+
+    def objective(flat: FloatArray) -> tuple[float, FloatArray]:
+        packed = flat.reshape(start.shape)
+        weights = packed[:, :-1]
+        losses, residuals = loss(problem.features @ weights.T + packed[:, -1], targets)
+        residuals = residuals * share
+        gradient = np.column_stack([residuals.T @ problem.features + penalty * weights, residuals.sum(axis=0)])
+        return float((losses * share).sum() + 0.5 * (penalty * weights**2).sum()), gradient.ravel()
+
+    options = {"maxiter": MAX_ITERATIONS, "gtol": GRADIENT_TOLERANCE, "ftol": 64 * np.finfo(float).eps, "maxls": 50}
+    packed = minimize(objective, start.ravel(), method="L-BFGS-B", jac=True, options=options).x.reshape(start.shape)
+    return packed[:, :-1], packed[:, -1]
+
+
+def _softmax_loss(scores: FloatArray, targets: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Losses and their gradients by score, both of shape (n, columns)."""
+    log_probabilities = log_softmax(scores, axis=1)
+    return -targets * log_probabilities, np.exp(log_probabilities) - targets
+
+
+def _sigmoid_loss(scores: FloatArray, targets: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Losses and their gradients by score, both of shape (n, columns)."""
+    return np.logaddexp(0, scores) - targets * scores, expit(scores) - targets
