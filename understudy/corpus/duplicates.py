@@ -1,7 +1,7 @@
 """Texts that stand more than once, exactly or nearly; does not decide what to do about them.
 
-Near duplicates: overlap of character shingles, found with min-wise hashing (Broder 1997; one permutation, Shrivastava
-and Li 2014) in bands, so that the effort grows with the number of texts and not with the number of pairs.
+Near duplicates: overlap of character shingles, found with min-wise hashing (Broder 1997; several minima from one
+permutation, Shrivastava and Li 2014) in bands, so that the effort grows with the texts and not with their pairs.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ N_BANDS = 32
 ROWS_PER_BAND = 4
 MAX_SAME_BAND = 32
 MAX_VERIFIED = 16
-_BIN_STARTS = np.arange(N_BANDS * ROWS_PER_BAND, dtype=np.uint64) << np.uint64(64 - 7)
+_BIN_STARTS = np.arange(N_BANDS, dtype=np.uint64) << np.uint64(64 - 5)
 _BASE = np.uint64(0x9E3779B97F4A7C15)
+_PERMUTATIONS = (np.arange(1, ROWS_PER_BAND + 1, dtype=np.uint64) * _BASE)[:, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,20 +106,19 @@ def _mixed(hashes: Hashes) -> Hashes:
 
 
 def _band_keys(texts: Sequence[str]) -> Hashes:
-    """One key per text and band, shape (n, N_BANDS): texts that share a key are candidates.
-
-    The smallest hash at or above each bin's start is the bin's minimum, or, for an empty bin, its neighbour's; a band
-    takes bins far apart, since neighbours repeat each other in short texts.
-    """
+    """One key per text and band, shape (n, N_BANDS): texts that share a key are candidates."""
     keys = np.empty((len(texts), N_BANDS), dtype=np.uint64)
     for row, text in enumerate(texts):
-        shingles = _shingles(text)
-        minima = shingles[np.searchsorted(shingles, _BIN_STARTS) % len(shingles)].reshape(ROWS_PER_BAND, N_BANDS)
-        key = minima[0]
-        for others in minima[1:]:
-            key = _mixed(key * _BASE + others)
-        keys[row] = key
+        permuted = np.sort(_mixed(_shingles(text) ^ _PERMUTATIONS), axis=1)
+        keys[row] = 0
+        for hashes in permuted:
+            keys[row] = _mixed(keys[row] * _BASE + _bin_minima(hashes))
     return keys
+
+
+def _bin_minima(hashes: Hashes) -> Hashes:
+    """The smallest of the sorted hashes in each of N_BANDS equal bins; an empty bin has its right neighbour's."""
+    return hashes[np.searchsorted(hashes, _BIN_STARTS) % len(hashes)]
 
 
 def _candidates(left: Hashes, right: Hashes) -> list[list[int]]:
