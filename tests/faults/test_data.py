@@ -72,7 +72,7 @@ def test_d01_an_empty_json_lines_file_has_0_rows(tmp_path, content):
 def test_d02_what_shows_nothing_is_blank_and_reported(text):
     gold = [Document("1", text, "a"), *(Document(f"x{n}", f"text {n}", "ab"[n % 2]) for n in range(6))]
     assert is_blank(text)
-    assert "1 gold texts are blank and will be skipped" in [finding.title for finding in checked(gold)]
+    assert "blank gold texts, to be skipped: 1" in [finding.title for finding in checked(gold)]
 
 
 def test_d02_a_letter_among_zero_width_characters_is_no_blank():
@@ -85,7 +85,7 @@ def test_d03_a_text_of_5_mb_is_read_whole_and_reported_as_overlong(tmp_path):
     assert document.text == text
     gold = [Document(str(n), f"text {n}", "ab"[n % 2]) for n in range(6)]
     titles = [finding.title for finding in checked(gold, [document])]
-    assert "1 pool texts are longer than 20,000 characters (data.overlong: skip)" in titles
+    assert "pool texts longer than 20,000 characters (data.overlong: skip): 1" in titles
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
@@ -269,8 +269,8 @@ def test_d17_a_class_with_few_examples_is_named(n, expected):
         (), gold, split_gold(gold, GoldSettings(), 0, {}), ("often", "rare", "never"), DataSettings()
     )
     details = {finding.title: finding.details for finding in findings if finding.level == "warning"}
-    assert details["1 label without a single gold text"] == ("`never`",)
-    assert details["1 label with fewer than 3 texts in test: their scores are undefined or nearly so"] == (expected,)
+    assert details["labels without a single gold text: 1"] == ("`never`",)
+    assert details["labels with fewer than 3 texts in test, whose scores are undefined or nearly so: 1"] == (expected,)
     assert any("in dev" in title for title in details)
 
 
@@ -284,8 +284,8 @@ def test_d18_numeric_labels_are_not_merged(tmp_path):
 @pytest.mark.parametrize(
     ("bad", "said"),
     [
-        ("2,a,b", "row 3 (line 4): 3 cells where the header has 2"),
-        ("2", "row 3 (line 4): 1 cells where the header has 2"),
+        ("2,a,b", "row 3 (line 4): the header has 2 cells, this row 3"),
+        ("2", "row 3 (line 4): the header has 2 cells, this row 1"),
         ('2,"never closed', "row 3 (begins on line 4)"),
         ('2,"closed" badly', "row 3 (begins on line 4)"),
     ],

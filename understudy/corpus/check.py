@@ -71,7 +71,7 @@ def _sizes(corpus: _Corpus) -> Iterator[CheckFinding]:
     yield CheckFinding("ok", f"{len(corpus.pool):,} pool texts, {len(corpus.ledger.gold):,} gold texts ({split})")
     unlabelled = [document for document in corpus.gold if document.value is None]
     if unlabelled:
-        yield _on_documents("note", "gold texts have no human label and are left out", unlabelled)
+        yield _on_documents("note", "gold texts without a human label, left out", unlabelled)
     if corpus.ledger.shares_demo_dev:
         yield CheckFinding("note", "demo and dev are one set: what is tuned on dev has seen the demonstrations")
     for role in (Role.DEMO, Role.DEV):
@@ -86,10 +86,10 @@ def _texts(corpus: _Corpus) -> Iterator[CheckFinding]:
         blank = [document for document in documents if is_blank(document.text)]
         overlong = [document for document in documents if len(document.text) > corpus.data.max_characters]
         if blank:
-            yield _on_documents("warning", f"{name} texts are blank and will be skipped", blank)
+            yield _on_documents("warning", f"blank {name} texts, to be skipped", blank)
         if overlong:
             limit = f"longer than {corpus.data.max_characters:,} characters (data.overlong: {corpus.data.overlong})"
-            yield _on_documents("warning", f"{name} texts are {limit}", overlong)
+            yield _on_documents("warning", f"{name} texts {limit}", overlong)
 
 
 def _hidden(corpus: _Corpus) -> Iterator[CheckFinding]:
@@ -98,10 +98,10 @@ def _hidden(corpus: _Corpus) -> Iterator[CheckFinding]:
         for kind in hidden_characters(document.text):
             by_kind[kind].append(document)
     for kind, documents in by_kind.items():
-        yield _on_documents("warning" if kind in SMUGGLING else "note", f"texts hold a {kind}", documents)
+        yield _on_documents("warning" if kind in SMUGGLING else "note", f"texts with a {kind}", documents)
     misread = [document for document in corpus.everything if looks_misread(document.text)]
     if misread:
-        yield _on_documents("warning", "texts look misread, as UTF-8 opened as Windows-1252", misread)
+        yield _on_documents("warning", "texts that look misread, as UTF-8 opened as Windows-1252", misread)
 
 
 def _ids(corpus: _Corpus) -> Iterator[CheckFinding]:
@@ -109,13 +109,13 @@ def _ids(corpus: _Corpus) -> Iterator[CheckFinding]:
     shared = [document for document in corpus.pool if document.id in gold]
     differing = [document for document in shared if gold[document.id].text != document.text]
     if differing:
-        yield _on_documents("error", "pool documents have the id of a gold document with another text", differing)
+        yield _on_documents("error", "pool documents with the id of a gold document but another text", differing)
     alike: defaultdict[str, set[str]] = defaultdict(set)
     for document in corpus.everything:
         alike[_folded_id(document.id)].add(document.id)
     confusable = [", ".join(f"`{name}`" for name in sorted(ids)) for ids in alike.values() if len(ids) > 1]
     if confusable:
-        yield _finding("note", f"{len(confusable):,} sets of ids differ only by case or zeros", confusable)
+        yield _finding("note", f"sets of ids that differ only by case or zeros: {len(confusable):,}", confusable)
 
 
 def _folded_id(identifier: str) -> str:
@@ -127,11 +127,11 @@ def _repeated(corpus: _Corpus) -> Iterator[CheckFinding]:
     for name, documents in (("pool", corpus.pool), ("gold", corpus.gold)):
         same = find_duplicates(documents)
         if same:
-            title = f"{len(same):,} {name} texts stand more than once ({sum(map(len, same)):,} documents)"
+            title = f"{name} texts that stand more than once: {len(same):,} ({sum(map(len, same)):,} documents)"
             yield _finding("note", title, map(_together, same))
     differing = [same for same in find_duplicates(corpus.ledger.gold) if len({d.value for d in same}) > 1]
     if differing:
-        title = f"{len(differing):,} gold texts stand more than once with different labels"
+        title = f"gold texts that stand more than once with different labels: {len(differing):,}"
         yield _finding("warning", title, map(_together_with_values, differing))
 
 
@@ -140,10 +140,13 @@ def _leaks(corpus: _Corpus) -> Iterator[CheckFinding]:
     known = [document for document in corpus.pool if same_text_key(document.text) in by_text]
     judged = [d for d in known if corpus.ledger.role_of(by_text[same_text_key(d.text)].id) is Role.TEST]
     if known:
-        title = f"pool texts also stand in gold, {len(judged):,} of them in test; they must not be learned from"
-        yield _on_documents("warning" if judged else "note", title, judged or known)
+        counts = f"{len(known):,}, in test {len(judged):,}"
+        title = f"pool texts that also stand in gold: {counts}; they must not be learned from"
+        yield _finding("warning" if judged else "note", title, map(_named, judged or known))
     if corpus.ledger.moved:
-        title = f"{len(corpus.ledger.moved):,} documents follow an equal text into its role, against the role column"
+        title = (
+            f"documents that follow an equal text into its role, against the role column: {len(corpus.ledger.moved):,}"
+        )
         moved = (f"`{name}` is {corpus.ledger.role_of(name)}" for name in corpus.ledger.moved)
         yield _finding("warning", title, moved)
 
@@ -155,7 +158,7 @@ def _near_leaks(corpus: _Corpus) -> Iterator[CheckFinding]:
         near = find_near_duplicates(documents, ledger.documents(Role.TEST))
         if near:
             pairs = (f"`{n.right.id}` and `{n.left.id}`, {n.similarity:.0%}: {_excerpt(n.right)}" for n in near)
-            title = f"{len(near):,} test texts have a near duplicate in {name}: students may recognise them"
+            title = f"test texts with a near duplicate in {name}, which students may recognise: {len(near):,}"
             yield _finding("warning", title, pairs)
 
 
@@ -170,11 +173,11 @@ def _classes(corpus: _Corpus) -> Iterator[CheckFinding]:
     )
     absent = [label for label in corpus.labels if not any(counts[role][label] for role in Role)]
     if absent:
-        yield _finding("warning", f"{_labels(absent)} without a single gold text", map(_quoted, absent), cut=False)
+        yield _finding("warning", f"labels without a single gold text: {len(absent)}", map(_quoted, absent), cut=False)
     for role in Role:
         few = [label for label in corpus.labels if label not in absent and counts[role][label] < FEW_EXAMPLES]
         if few and corpus.ledger.documents(role):
-            title = f"{_labels(few)} with fewer than {FEW_EXAMPLES} texts in {role}: {_CONSEQUENCE[role]}"
+            title = f"labels with fewer than {FEW_EXAMPLES} texts in {role}, {_CONSEQUENCE[role]}: {len(few)}"
             yield _finding("warning", title, (f"`{x}`: {counts[role][x]}" for x in few), cut=False)
 
 
@@ -185,11 +188,11 @@ def _groups(corpus: _Corpus) -> Iterator[CheckFinding]:
             roles[document.group].add(str(corpus.ledger.roles[document.id]))
     straddling = [f"`{group}`: {', '.join(sorted(found))}" for group, found in roles.items() if len(found) > 1]
     if straddling:
-        yield _finding("warning", f"{len(straddling):,} groups stand in several gold roles", straddling)
+        yield _finding("warning", f"groups in several gold roles: {len(straddling):,}", straddling)
     judged = {group for group, found in roles.items() if Role.TEST in found}
     in_pool = [document for document in corpus.pool if document.group in judged]
     if in_pool:
-        yield _on_documents("warning", "pool texts belong to a group that is also in test", in_pool)
+        yield _on_documents("warning", "pool texts of a group that is also in test", in_pool)
 
 
 _CHECKS: tuple[Callable[[_Corpus], Iterator[CheckFinding]], ...] = (
@@ -204,9 +207,9 @@ _CHECKS: tuple[Callable[[_Corpus], Iterator[CheckFinding]], ...] = (
     _groups,
 )
 _CONSEQUENCE = {
-    Role.DEMO: "human students hardly learn them, and the teacher sees few examples",
-    Role.DEV: "thresholds and the gate cannot rely on them",
-    Role.TEST: "their scores are undefined or nearly so",
+    Role.DEMO: "which human students hardly learn",
+    Role.DEV: "on which thresholds and the gate cannot rely",
+    Role.TEST: "whose scores are undefined or nearly so",
 }
 
 
@@ -220,16 +223,16 @@ def _labels_of(value: Value | None) -> set[str]:
     return {part.label if isinstance(part, Span) else part for part in value}
 
 
-def _labels(names: Sequence[str]) -> str:
-    return "1 label" if len(names) == 1 else f"{len(names)} labels"
-
-
 def _quoted(name: str) -> str:
     return f"`{name}`"
 
 
 def _on_documents(level: Level, what: str, documents: Sequence[Document]) -> CheckFinding:
-    return _finding(level, f"{len(documents):,} {what}", (f"`{d.id}` ({d.source}): {_excerpt(d)}" for d in documents))
+    return _finding(level, f"{what}: {len(documents):,}", map(_named, documents))
+
+
+def _named(document: Document) -> str:
+    return f"`{document.id}` ({document.source}): {_excerpt(document)}"
 
 
 def _finding(level: Level, title: str, examples: Iterable[str], *, cut: bool = True) -> CheckFinding:

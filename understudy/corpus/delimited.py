@@ -72,5 +72,7 @@ def _check_header(columns: list[str], path: Path) -> None:
 
 
 def _ragged(path: Path, number: int, line: int, cells: list[str], columns: list[str]) -> UserError:
-    found = f"{len(cells)} cells where the header has {len(columns)}"
-    return UserError(f"{path.name} row {number} (line {line}): {found}.", QUOTE_HINT)
+    return UserError(
+        f"{path.name} row {number} (line {line}): the header has {len(columns)} cells, this row {len(cells)}.",
+        QUOTE_HINT,
+    )
