@@ -181,7 +181,7 @@ def build(
         recommendation=f"Deploy the student `{recommended}`: best of the students on gold dev (n = 120); on {n} test "
         f"texts its {headline} is {chosen.scores.headline.f1:.3f}.",
         disagreements=(
-            Disagreement("m-17", "Thank you so much for the wonderful hole in Kelp Lane, it now swallows whole bicycles.",
+            Disagreement("m-17", "Thanks for the wonderful hole in Kelp Lane, it now swallows bicycles.",
                          labels[0], labels[1], labels[1], 0.913),
             Disagreement("m-203", "Could somebody say when the ferry runs on Sunday? " * 30, labels[1], labels[0],
                          labels[0], 0.77),

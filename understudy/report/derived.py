@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -23,7 +23,7 @@ from understudy.evaluation import (
     wilson,
 )
 from understudy.evaluation.finite import finite_or_none
-from understudy.report.data import ArmResult, ReportData
+from understudy.report.data import ArmResult, ConsistencyLevel, ReportData
 
 
 class Family(StrEnum):
@@ -156,6 +156,17 @@ def frequent_mistakes(confusion: NDArray[np.float64], labels: Sequence[str], mos
         if i != j and confusion[i, j] > 0
     ]
     return sorted(found, key=lambda mistake: -mistake.count)[:most]
+
+
+def shown_levels(levels: Sequence[ConsistencyLevel]) -> list[ConsistencyLevel]:
+    """Levels of consistency as a reader meets them: `1.00` is left out where `unanimous` says the same."""
+    has_unanimous = any(level.title == "unanimous" for level in levels)
+    kept = [level for level in levels if not (has_unanimous and level.title == "1.00")]
+    return [replace(level, title=_level_title(level.title)) for level in kept]
+
+
+def _level_title(title: str) -> str:
+    return f"{title} of the answers agree" if title[:1].isdigit() else title
 
 
 def precision_interval(score: LabelScore) -> Interval | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,17 +22,24 @@ from understudy.report.derived import (
     direct_teacher,
     family_of,
     main_labellers,
+    shown_levels,
 )
 from understudy.report.words import amount, brackets, counted, decimal, estimate, listed, percent
 
 WIDTH = 7.0
 """Inches: the text width of a journal page."""
 
+SCREEN_PX = 118
+"""Pixels on the page for one inch in print."""
+
 ROW = 0.27
 COLOURS = {Family.HUMAN: "#0072B2", Family.TEACHER: "#D55E00", Family.BOTH: "#008060", Family.DIRECT: "#8A3E73"}
 """Okabe and Ito's colours, two of them darkened until white figures can be read on them."""
 
-MARKERS = {Family.HUMAN: "o", Family.TEACHER: "s", Family.BOTH: "D", Family.DIRECT: "^"}
+MARKERS: dict[Family, str] = {Family.HUMAN: "o", Family.TEACHER: "s", Family.BOTH: "D", Family.DIRECT: "^"}
+MOST_LABELS = 25
+"""Labels up to which every one is drawn with its interval; beyond, only the weakest."""
+
 RIGHT, WRONG = "#0072B2", "#D55E00"
 FIGURE_NAMES = (
     "arms",
@@ -56,6 +64,13 @@ class Picture:
     alt: str
     svg: str
 
+    @property
+    def width_px(self) -> int:
+        """How wide a page shows it: a little larger than in print."""
+        width = re.search(r'<svg[^>]* width="([\d.]+)pt"', self.svg)
+        assert width is not None
+        return round(float(width[1]) / 72 * SCREEN_PX)
+
 
 @dataclass(frozen=True)
 class Line:
@@ -65,7 +80,7 @@ class Line:
     aside: str
     value: float
     interval: Interval | None
-    family: Family
+    family: Family | None
     dots: tuple[float, ...] = ()
     is_marked: bool = False
 
@@ -91,7 +106,9 @@ def draw_arms(data: ReportData) -> Picture | None:
         return None
     lines = [_arm_line(arm, arm.name == data.recommended) for arm in data.arms]
     caption = f"{_title(data.headline)} of every labeller on human-labelled test texts"
-    return Picture("arms", caption, _spoken(caption, lines), _interval_plot(lines, caption, data.headline, (0, 1)))
+    return Picture(
+        "arms", caption, _spoken(caption, lines), _interval_plot(lines, caption, _plain(data.headline), (0, 1))
+    )
 
 
 def draw_differences(comparisons: Sequence[Comparison]) -> Picture | None:
@@ -99,24 +116,31 @@ def draw_differences(comparisons: Sequence[Comparison]) -> Picture | None:
     if not comparisons:
         return None
     lines = [
-        Line(f"{one.a} − {one.b}", "", one.difference, one.interval, Family.HUMAN, is_marked=one.better is not None)
+        Line(f"{one.a} − {one.b}", "", one.difference, one.interval, None, is_marked=one.better is not None)
         for one in comparisons
     ]
     caption = "Differences of F1 on the same test texts; an interval that crosses the line at 0 decides nothing"
-    svg = _interval_plot(lines, caption, "difference of F1 (first minus second)", (-1, 1), origin=0.0, sign="+")
+    svg = _interval_plot(lines, caption, "difference of F1 (first minus second)", (-1, 1), origin=0.0)
     return Picture("differences", caption, _spoken(caption, lines), svg)
 
 
 def draw_labels(data: ReportData) -> Picture | None:
-    """F1 of each label: the chosen student and the teacher itself."""
+    """F1 of each label, or of the weakest `MOST_LABELS`: the chosen student and the teacher itself."""
     arms = main_labellers(data)
     if not arms or not arms[0].label_intervals:
         return None
-    caption = f"F1 of each label: {listed([arm.name for arm in arms])}"
-    groups = [_label_lines(arms, index) for index in range(len(data.codebook.names))]
-    lines = [line for group in groups for line in group]
-    svg = _interval_plot(lines, caption, "F1 of the label", (0, 1), per_group=len(arms))
+    chosen = _weakest(arms[0], MOST_LABELS)
+    which = "each label" if len(chosen) == len(data.codebook.names) else f"the {len(chosen)} weakest labels"
+    caption = f"F1 of {which}: {listed([arm.name for arm in arms])}"
+    lines = [line for index in chosen for line in _label_lines(arms, index)]
+    svg = _interval_plot(lines, caption, "F1 of the label", (0, 1), key=arms)
     return Picture("labels", caption, f"{caption}. The table below holds the same numbers.", svg)
+
+
+def _weakest(arm: ArmResult, most: int) -> list[int]:
+    """Codebook positions of the labels with the lowest F1, undefined ones last, in codebook order."""
+    f1 = np.array([label.f1 for label in arm.scores.labels])
+    return sorted(np.argsort(f1, kind="stable")[:most].tolist())
 
 
 def _arm_line(arm: ArmResult, is_marked: bool) -> Line:
@@ -141,39 +165,61 @@ def _interval_plot(
     axis: str,
     bounds: tuple[float, float],
     origin: float | None = None,
-    sign: str = "",
-    per_group: int = 1,
+    key: Sequence[ArmResult] = (),
 ) -> str:
-    """Names at the left, intervals in the middle, numbers at the right, as forest plots have it."""
-    row = ROW if per_group == 1 else 0.19
-    gap = 0.0 if per_group == 1 else 0.09
-    places = [index * row + (index // per_group) * gap for index in range(len(lines))]
+    """Names at the left, intervals in the middle, numbers at the right, as forest plots have it.
+
+    With a key of several arms, the lines come in groups of so many, one line per arm.
+    """
+    places = _places(len(lines), max(1, len(key)))
     names = [short(line.name, 34) for line in lines]
     asides = [short(line.aside, 16) for line in lines]
-    numbers = [_in_numbers(line, sign) for line in lines]
-    left, right = room(names) + room(asides) + 0.35, room(numbers) + 0.2
-    body = places[-1] + row
+    numbers = [_in_numbers(line, is_signed=origin is not None) for line in lines]
+    left, right, top = room(names) + room(asides) + 0.35, room(numbers) + 0.2, 0.4 if key else 0.1
+    body = places[-1] + ROW
 
     def paint(sheet: Sheet) -> None:
-        axes = sheet.axes(left, right, 0.1, 0.5)
-        axes.set_ylim(body - row / 2, -row / 2)
+        axes = sheet.axes(left, right, top, 0.5)
+        axes.set_ylim(body - ROW / 2, -ROW / 2)
         axes.set_xlim(*_limits(lines, bounds, origin))
         _frame(axes, axis, origin)
+        _paint_key_row(axes, key)
         for place, line, name, aside, text in zip(places, lines, names, asides, numbers, strict=True):
             _paint_line(axes, place, line)
             _beside(axes, place, name, -(0.16 + room(asides)), "right", line.is_marked)
             _beside(axes, place, aside, -0.1, "right", False, SOFT)
             _beside(axes, place, text, 0.12, "left", line.is_marked, at=1)
 
-    return draw(WIDTH, body + 0.6, title, paint)
+    return draw(WIDTH, body + top + 0.5, title, paint)
 
 
-def _in_numbers(line: Line, sign: str) -> str:
+def _places(n_lines: int, per_group: int) -> list[float]:
+    """How far down each line lies, in inches from the middle of the first."""
+    if per_group == 1:
+        return [index * ROW for index in range(n_lines)]
+    return [index * 0.19 + (index // per_group) * 0.09 for index in range(n_lines)]
+
+
+def _paint_key_row(axes: Any, arms: Sequence[ArmResult]) -> None:
+    """Who is who, in a row above the plot."""
+    from matplotlib.transforms import ScaledTranslation
+
+    across = 0.05
+    for arm in arms:
+        family, name = family_of(arm), short(arm.name, 26)
+        spot = axes.transAxes + ScaledTranslation(across, 0.15, axes.figure.dpi_scale_trans)
+        axes.plot([0], [1], MARKERS[family], color=COLOURS[family], markersize=6, transform=spot, clip_on=False)
+        axes.annotate(name, (0, 1), xycoords="axes fraction", xytext=(72 * across + 8, 10.8), va="center",
+                      textcoords="offset points", color=COLOURS[family], fontweight="bold")  # fmt: skip
+        across += room([name]) + 0.4
+
+
+def _in_numbers(line: Line, is_signed: bool) -> str:
     if not math.isfinite(line.value):
         return "— undefined"
-    value = f"{line.value:+.3f}" if sign else decimal(line.value)
+    value = f"{line.value:+.3f}" if is_signed else decimal(line.value)
     ends = brackets(line.interval)
-    if sign and line.interval is not None and line.interval.is_defined:
+    if is_signed and line.interval is not None and line.interval.is_defined:
         ends = f"[{line.interval.low:+.3f}, {line.interval.high:+.3f}]"
     return f"{value} {ends}".replace("-", "−").rstrip()
 
@@ -189,13 +235,13 @@ def _frame(axes: Any, label: str, origin: float | None) -> None:
 
 
 def _paint_line(axes: Any, place: float, line: Line) -> None:
-    colour = COLOURS[line.family]
+    colour, marker = (SOFT, "o") if line.family is None else (COLOURS[line.family], MARKERS[line.family])
     if line.interval is not None and line.interval.is_defined:
         axes.plot([line.interval.low, line.interval.high], [place, place], color=colour, linewidth=1.8)
     known = [dot for dot in line.dots if math.isfinite(dot)]
     axes.plot(known, [place + 0.085] * len(known), ".", color=colour, markersize=3, alpha=0.7, clip_on=False)
     if math.isfinite(line.value):
-        axes.plot([line.value], [place], MARKERS[line.family], color=colour, markersize=6, clip_on=False)
+        axes.plot([line.value], [place], marker, color=colour, markersize=6, clip_on=False)
 
 
 def _beside(
@@ -306,7 +352,7 @@ def _paint_place(axes: Any, number: int, arm: ArmResult) -> None:
         axes.plot([across.low, across.high], [precision, precision], color=colour, linewidth=1, alpha=0.75)
     if along is not None:
         axes.plot([recall, recall], [along.low, along.high], color=colour, linewidth=1, alpha=0.75)
-    axes.plot([recall], [precision], MARKERS[family_of(arm)], color=colour, markersize=10, mec="white", zorder=3)
+    axes.plot([recall], [precision], "o", color=colour, markersize=10.5, mec="white", zorder=3)
     axes.annotate(str(number), (recall, precision), ha="center", va="center", fontsize=6.5, color="white", zorder=4,
                   fontweight="bold")  # fmt: skip
 
@@ -341,18 +387,22 @@ def _matrix(table: NDArray[np.float64], labels: Sequence[str], title: str) -> st
     n_labels = len(labels)
     size = 6.5 if n_labels > 40 else 7.5 if n_labels > 12 else 9.0
     names = [short(label, 30) for label in labels]
-    left, bottom = room(names, size) + 0.3, room([*names, "no answer"], size) * 0.72 + 0.3
-    cell = min(0.72, max(0.115, 5.4 / (n_labels + 1.4)))
+    left, bottom = room(names, size) + 0.45, room([*names, "no answer"], size) * 0.62 + 0.5
+    cell = min(0.72, max(0.115, 6.2 / (n_labels + 1.4)))
 
     def paint(sheet: Sheet) -> None:
-        axes = sheet.axes(left, 0.6, 0.15, bottom)
+        axes = sheet.axes(left, 0.45, 0.15, bottom)
         axes.set_xlim(-0.5, n_labels + 0.9)
         axes.set_ylim(n_labels - 0.5, -0.5)
         columns = [*range(n_labels), n_labels + 0.4]
         _paint_cells(axes, table, columns, cell)
         _name_cells(axes, names, columns, size)
+        sheet.figure.text(0.16 / sheet.width, 1 - (0.15 + cell * n_labels / 2) / sheet.height, "human label",
+                          rotation=90, ha="center", va="center", color=SOFT)  # fmt: skip
+        sheet.figure.text((left + cell * n_labels / 2) / sheet.width, 0.14 / sheet.height, "given label",
+                          ha="center", va="center", color=SOFT)  # fmt: skip
 
-    return draw(left + 0.6 + cell * (n_labels + 1.4), bottom + 0.15 + cell * n_labels, title, paint)
+    return draw(left + 0.45 + cell * (n_labels + 1.4), bottom + 0.15 + cell * n_labels, title, paint)
 
 
 def _paint_cells(axes: Any, table: NDArray[np.float64], columns: Sequence[float], cell: float) -> None:
@@ -400,14 +450,20 @@ def _blend(colour: str, share: float) -> tuple[float, float, float]:
 
 def draw_consistency(levels: Sequence[ConsistencyLevel]) -> Picture | None:
     """How often the teacher is right, by how much its repeated answers agree."""
-    if not levels:
+    shown = shown_levels(levels)
+    if not shown:
         return None
     caption = "Share of right answers, by the agreement of the teacher's repeated answers"
     lines = [
-        Line(level.title, f"n = {level.n:,}", level.n_right / level.n if level.n else math.nan, level.interval,
-             Family.DIRECT)
-        for level in levels
-    ]  # fmt: skip
+        Line(
+            level.title,
+            f"n = {level.n:,}",
+            level.n_right / level.n if level.n else math.nan,
+            level.interval,
+            Family.DIRECT,
+        )
+        for level in shown
+    ]
     svg = _interval_plot(lines, caption, "share right", (0, 1))
     return Picture("consistency", caption, _spoken(caption, lines), svg)
 
@@ -416,9 +472,9 @@ def draw_calibration(calibration: Calibration | None, part: str) -> Picture | No
     """Left, stated confidence against what came true; right, errors against how much is answered."""
     if calibration is None:
         return None
-    caption = f"{calibration.arm}: do its probabilities come true (left), and what does leaving out gain (right)?"
+    caption = f"{calibration.arm}: whether its probabilities come true (left); errors if only the surest are answered"
     last = f"{decimal(1 - calibration.accuracy)} wrong when all are answered"
-    alt = f"{caption} Expected calibration error {decimal(calibration.ece)}; {last}; n = {calibration.n:,}."
+    alt = f"{caption}. Expected calibration error {decimal(calibration.ece)}; {last}; n = {calibration.n:,}."
 
     def paint(sheet: Sheet) -> None:
         _paint_reliability(sheet.axes(0.6, 3.85, 0.3, 0.5), calibration)
@@ -507,7 +563,7 @@ def _frame_curves(axes: Any, arms: Sequence[ArmResult], headline: str) -> None:
     shown = _apart(counts)
     axes.set_xticks(shown, [f"{count:,}" for count in shown])
     axes.set_xlabel("labels learned from (logarithmic)")
-    axes.set_ylabel(short(headline, 40))
+    axes.set_ylabel(short(_plain(headline), 40))
     axes.grid(axis="y", color=FAINT, linewidth=0.6)
     axes.set_axisbelow(True)
 
@@ -522,8 +578,12 @@ def _apart(counts: Sequence[int]) -> list[int]:
     return kept[::-1]
 
 
+def _plain(headline: str) -> str:
+    return headline.replace("`", "")
+
+
 def _title(headline: str) -> str:
-    plain = headline.replace("`", "")
+    plain = _plain(headline)
     return plain[:1].upper() + plain[1:]
 
 

@@ -35,6 +35,7 @@ from understudy.report.derived import (
     precision_interval,
     recall_interval,
     seed_range,
+    shown_levels,
 )
 from understudy.report.figures import Picture
 from understudy.report.story import Tile, describe_teacher, tell_done, tell_limits, tell_next, tell_tiles
@@ -189,7 +190,7 @@ def view(data: ReportData, figures: Sequence[Picture], json_name: str, figures_f
         confusions=_confusions(data, by_name),
         main=tuple(main_labellers(data)),
         labels=_label_rows(data),
-        consistency=tuple(_consistency_row(level) for level in data.teacher.consistency),
+        consistency=tuple(_consistency_row(level) for level in shown_levels(data.teacher.consistency)),
         calibrations=_calibrations(data, by_name),
         disagreements=tuple(_disagreement(item) for item in data.disagreements),
         outcomes=tuple((outcome.value, data.teacher.outcomes.get(outcome, 0)) for outcome in Outcome),
@@ -324,6 +325,7 @@ def _environment() -> Environment:
         "embedded": _embedded,
         "money": words.money,
         "pieces": pieces,
+        "moment": words.moment,
         "prose": _prose,
     }
     environment.globals |= {"percent": words.percent, "isfinite": math.isfinite}

@@ -93,7 +93,7 @@ def _who(teacher: TeacherResult) -> str:
 
 
 def _how(teacher: TeacherResult) -> str:
-    return f"in {teacher.n_replicates} answers each" if teacher.n_replicates > 1 else "by the codebook"
+    return f"with {teacher.n_replicates} answers for each" if teacher.n_replicates > 1 else "by the codebook"
 
 
 def _students(data: ReportData) -> str:
@@ -114,16 +114,16 @@ def _sources(trained: list[ArmResult]) -> str:
 def _gate_tile(data: ReportData) -> Tile:
     gate = data.teacher.gate
     if gate is None:
-        return Tile("Is the teacher good enough?", "not judged", "There is no gold text it could be judged on.", "open")
+        return Tile("Is the teacher good enough?", "Not judged", "There is no gold text it could be judged on.", "open")
     tones = {Gate.GO: "good", Gate.NOT_YET: "open", Gate.NO: "bad"}
-    return Tile("Is the teacher good enough?", gate.verdict.value, gate.reason, tones[gate.verdict])
+    return Tile("Is the teacher good enough?", gate.verdict.value.capitalize(), gate.reason, tones[gate.verdict])
 
 
 def _best_tile(data: ReportData) -> Tile:
     question = "Which labeller to use?"
     chosen = chosen_student(data)
     if chosen is None:
-        return Tile(question, "none yet", data.recommendation or "No student was trained.", "open")
+        return Tile(question, "None yet", data.recommendation or "No student was trained.", "open")
     return Tile(question, chosen.name, data.recommendation + _top_note(data, chosen), "good")
 
 
@@ -141,7 +141,7 @@ def _decidable_tile(data: ReportData) -> Tile:
     question = "Is it decidable?"
     rivals = [c for c in data.comparisons if data.recommended in (c.a, c.b)]
     if not rivals:
-        return Tile(question, "nothing to compare", "No two labellers were judged on the same test texts.", "open")
+        return Tile(question, "Nothing to compare", "No two labellers were judged on the same test texts.", "open")
     wins = [c for c in rivals if c.better == data.recommended]
     losses = [c for c in rivals if c.better not in (None, data.recommended)]
     equal = [c for c in rivals if c.better is None and c.is_equivalent]
@@ -150,33 +150,50 @@ def _decidable_tile(data: ReportData) -> Tile:
     detail = f"`{data.recommended}` against {counted(len(rivals), 'other')}: " + ", ".join(
         [*said, *([f"not decidable against {len(undecided(data))}"] if undecided(data) else [])]
     )
-    answer = "yes" if not undecided(data) else "no" if not said else "in part"
+    answer = "Yes" if not undecided(data) else "No" if not said else "In part"
     return Tile(
-        question, answer, f"{detail}, with n = {rivals[0].n:,} test texts.", "good" if answer == "yes" else "open"
+        question, answer, f"{detail}, with n = {rivals[0].n:,} test texts.", "good" if answer == "Yes" else "open"
     )
 
 
 def _next(data: ReportData) -> Iterator[str]:
-    gate = data.teacher.gate
-    if gate is not None and gate.verdict is Gate.NO:
-        yield "Sharpen the codebook or take another teacher, then run `understudy validate` again: the teacher does not " \
-              "reach the bar."  # fmt: skip
-    if gate is not None and gate.verdict is Gate.NOT_YET and gate.additional_gold:
-        yield f"Label about {counted(gate.additional_gold, 'more gold text')} by hand to decide whether the teacher is " \
-              "good enough."  # fmt: skip
+    yield from _next_at_gate(data)
     if chosen_student(data) is not None:
         yield "Label all your texts with the chosen student: `understudy predict texts.csv labelled.csv`."
+    yield from _next_comparison(data)
     yield from _next_labels(data)
     if data.disagreements:
-        yield "Read the disagreements below: where the human label is right and the definition allowed the other, " \
-              "sharpen the definition."  # fmt: skip
+        yield (
+            "Read the disagreements below: where the human label is right and the definition allowed the other, "
+            "sharpen the definition."
+        )
+
+
+def _next_at_gate(data: ReportData) -> Iterator[str]:
+    gate = data.teacher.gate
+    if gate is not None and gate.verdict is Gate.NO:
+        yield (
+            "Sharpen the codebook or take another teacher, then run `understudy validate` again: the teacher does not "
+            "reach the bar."
+        )
+    if gate is not None and gate.verdict is Gate.NOT_YET and gate.additional_gold:
+        more = counted(_two_digits(gate.additional_gold), "more gold text")
+        yield f"Label about {more} by hand to decide whether the teacher is good enough."
+
+
+def _next_comparison(data: ReportData) -> Iterator[str]:
+    rivals = [c for c in data.comparisons if data.recommended in (c.a, c.b) and c.better is None]
+    needed = [c.n_to_decide for c in rivals if c.n_to_decide is not None]
+    if needed:
+        yield (
+            f"To tell `{data.recommended}` from a rival, judge on about {_two_digits(min(needed)):,} test texts "
+            f"instead of {rivals[0].n:,}; worth it only if the difference matters to you."
+        )
+    elif any(c.seed_variance > c.standard_error**2 for c in rivals):
+        yield "The training runs scatter more than the texts: more of them (`student.seeds`) make differences clearer."
 
 
 def _next_labels(data: ReportData) -> Iterator[str]:
-    needed = [c.n_to_decide for c in data.comparisons if data.recommended in (c.a, c.b) and c.n_to_decide is not None]
-    if needed:
-        yield f"To tell `{data.recommended}` from its nearest rival, judge on about {_two_digits(min(needed)):,} test " \
-              f"texts instead of {data.gold.get(Role.TEST, 0):,}; more only if the difference matters to you."  # fmt: skip
     rare = rarely_tested(data)
     if rare:
         named = listed([f"`{label}`" for label in rare])
@@ -188,24 +205,29 @@ def _next_labels(data: ReportData) -> Iterator[str]:
 
 
 def _two_digits(number: int) -> int:
-    step = 10 ** max(0, len(str(number)) - 2)
+    step: int = 10 ** max(0, len(str(number)) - 2)
     return math.ceil(number / step) * step
 
 
 def _limits(data: ReportData) -> Iterator[str]:
     yield "Human labels are taken as the truth. Where people disagree among themselves, no labeller can reach 1."
     yield "The test texts stand for texts drawn like them. On other sources, topics or years the numbers may be lower."
-    yield "Intervals (95 %) hold for sampling test texts and for the spread of training runs, one number at a time; only " \
-          "the p-values of the comparisons are corrected for their number (Holm)."  # fmt: skip
-    if data.arms and data.recommended:
-        yield "The student was chosen on gold dev. Whoever changes the codebook after reading test results should judge " \
-              "again on new test texts."  # fmt: skip
+    yield (
+        "Intervals (95 %) hold for sampling test texts and for the spread of training runs, one number at a time; only "
+        "the p-values of the comparisons are corrected for their number (Holm)."
+    )
+    yield (
+        "Intervals of a single label's precision and recall (Wilson's) take texts as independent and leave out the "
+        "spread of training runs."
+    )
+    if chosen_student(data) is not None:
+        yield (
+            "The student was chosen on gold dev. Whoever changes the codebook after reading test results should judge "
+            "again on new test texts."
+        )
     yield from _teacher_limits(data)
     if data.share_demo_dev:
         yield "Gold demo and dev are one set: demonstrations, early stopping and thresholds saw the same texts."
-    rare = rarely_tested(data)
-    if rare:
-        yield f"{counted(len(rare), 'label')} with fewer than {FEW_TEXTS} test texts: {listed([f'`{n}`' for n in rare])}."
 
 
 def _teacher_limits(data: ReportData) -> Iterator[str]:
@@ -215,5 +237,7 @@ def _teacher_limits(data: ReportData) -> Iterator[str]:
         yield "The built-in teacher is a simple stand-in; its numbers say nothing about what a language model would do."
     direct = direct_teacher(data)
     if direct is not None and direct.judged_on != "test":
-        yield f"`{direct.name}` (F1 {decimal(direct.scores.headline.f1)}) was judged on gold {direct.judged_on}, not on " \
-              "test, and is not comparable with the students."  # fmt: skip
+        yield (
+            f"`{direct.name}` (F1 {decimal(direct.scores.headline.f1)}) was judged on gold {direct.judged_on}, not on "
+            "test, and is not comparable with the students."
+        )

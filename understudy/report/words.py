@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 
 from understudy.evaluation import Interval
 
@@ -57,6 +58,15 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def moment(written: str) -> str:
+    """An ISO 8601 time in UTC, to the minute: ``2026-01-02 03:04 UTC``; anything else as it is."""
+    try:
+        time = datetime.fromisoformat(written)
+    except ValueError:
+        return written
+    return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC") if time.tzinfo else written
 
 
 def counted(n: int, noun: str) -> str:
