@@ -18,22 +18,36 @@ HARMLESS_KEYS = frozenset({"transformers_version"})
 """Keys that transformers writes and that we neither need nor pass on."""
 
 
-def network_config(folder: Path, *, is_strict: bool = False) -> PretrainedConfig:
-    """The configuration of a model folder, built from the keys that its type is known to have.
+def network_config(folder: Path) -> PretrainedConfig:
+    """The configuration of a model folder, built from the keys that its type is known to have; others are left out.
+
+    Raises
+    ------
+    UserError
+        If there is no readable ``config.json``, or its type needs code that is not part of transformers.
+    """
+    path = folder / "config.json"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise UserError(f"`{path}` cannot be read: {exc}", "Is this the folder of a model?") from exc
+    return parse_config(text, str(path), is_strict=False)
+
+
+def parse_config(text: str, path: str, *, is_strict: bool) -> PretrainedConfig:
+    """The configuration in the text of a ``config.json``, from allow-listed keys.
 
     Parameters
     ----------
-    folder : holds ``config.json``.
+    path : where the text is from, for messages.
     is_strict : refuse every other key instead of leaving it out.
 
     Raises
     ------
     UserError
-        If there is no readable configuration, its type needs code that is not part of transformers, or, when
-        strict, it has a key that is not known.
+        If it is not JSON, its type is not part of transformers, or, when strict, it has a key that is not known.
     """
-    path = folder / "config.json"
-    stored = _read(path)
+    stored = _parsed(text, path)
     kind = stored.get("model_type")
     if not isinstance(kind, str) or kind not in CONFIG_MAPPING:
         raise UserError(
@@ -49,10 +63,17 @@ def network_config(folder: Path, *, is_strict: bool = False) -> PretrainedConfig
     return CONFIG_MAPPING[kind].from_dict(_without(stored, set(unknown) | HARMLESS_KEYS))
 
 
-def _read(path: Path) -> dict[str, Any]:
+def config_text(config: PretrainedConfig) -> str:
+    """A ``config.json`` that `parse_config` reads strictly."""
+    stored = json.loads(config.to_json_string(use_diff=False))
+    known = CONFIG_MAPPING[config.model_type]().to_dict()
+    return json.dumps(_without(stored, set(_unknown_keys(stored, known)) | HARMLESS_KEYS), indent=2, ensure_ascii=False)
+
+
+def _parsed(text: str, path: str) -> dict[str, Any]:
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as exc:
+        stored = json.loads(text)
+    except (ValueError, RecursionError) as exc:
         raise UserError(f"`{path}` cannot be read as JSON: {exc}", "Is this the folder of a model?") from exc
     if not isinstance(stored, dict):
         raise UserError(f"`{path}` holds {type(stored).__name__}, expected an object.", "Is this a model's folder?")

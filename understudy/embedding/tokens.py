@@ -55,6 +55,32 @@ class Tokens:
         arrays = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
+    def to_json(self) -> str:
+        """A ``tokenizer.json`` that `parse_tokens` and other libraries read."""
+        copy = Tokenizer.from_str(self.tokenizer.to_str())
+        token = copy.id_to_token(self.pad_id) or "[PAD]"
+        copy.enable_padding(direction="left" if self.pads_left else "right", pad_id=self.pad_id, pad_token=token)
+        return str(copy.to_str())
+
+
+def parse_tokens(text: str) -> Tokens:
+    """The tokens that `Tokens.to_json` wrote.
+
+    Raises
+    ------
+    ValueError
+        If it is no tokenizer, or one without padding or truncation.
+    """
+    try:
+        tokenizer = Tokenizer.from_str(text)
+    except Exception as exc:  # the tokenizers library raises nothing narrower
+        raise ValueError(f"not a tokenizer: {exc}") from exc
+    padding, truncation = tokenizer.padding, tokenizer.truncation
+    if padding is None or truncation is None:
+        raise ValueError("a tokenizer without padding or truncation")
+    pads_left = padding["direction"] == "left"
+    return make_tokens(tokenizer, truncation["max_length"], padding["pad_id"], pads_left=pads_left)
+
 
 def load_tokens(folder: Path, config: PretrainedConfig, max_tokens: int) -> Tokens:
     """The tokenizer of a model folder, cut at the smallest of `max_tokens` and what tokenizer and model can take.

@@ -6,7 +6,7 @@ Checks what comes in and goes out, so that a student only learns and predicts.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -42,6 +42,25 @@ class Examples(NamedTuple):
     weights: FloatArray
 
 
+class Step(NamedTuple):
+    """How far training is.
+
+    Attributes
+    ----------
+    done, total : texts embedded or optimiser steps taken, of at most so many.
+    epoch : 1-based pass over the training texts; 0 where there are none.
+    loss : of the step; nan where there is none.
+    """
+
+    done: int
+    total: int
+    epoch: int = 0
+    loss: float = float("nan")
+
+
+Report = Callable[[Step], None]
+
+
 class Student(BaseEstimator, ABC):  # type: ignore[misc]
     """A small model that learns a task.
 
@@ -66,6 +85,7 @@ class Student(BaseEstimator, ABC):  # type: ignore[misc]
         targets: FloatArray,
         sample_weight: FloatArray | None = None,
         dev: tuple[Sequence[Document], FloatArray] | None = None,
+        on_progress: Report | None = None,
     ) -> Self:
         """Learn from documents and soft targets.
 
@@ -76,6 +96,7 @@ class Student(BaseEstimator, ABC):  # type: ignore[misc]
             without an example keeps its column, with probability 0.
         sample_weight : shape (n,), >= 0, only ratios matter; None weighs all the same.
         dev : further documents and targets for early stopping; students that do not stop early ignore it.
+        on_progress : called after every batch.
 
         Raises
         ------
@@ -88,7 +109,7 @@ class Student(BaseEstimator, ABC):  # type: ignore[misc]
         checked_dev = None if dev is None or not len(dev[0]) else _examples(self.task, dev[0], dev[1], None)
         self.thresholds_ = np.full(len(self.task.labels), np.nan)
         self.remarks_ = tuple(_remarks(self.task, examples))
-        self._learn(examples, checked_dev)
+        self._learn(examples, checked_dev, on_progress or _say_nothing)
         return self
 
     def predict_proba(self, documents: Sequence[Document]) -> FloatArray:
@@ -171,7 +192,7 @@ class Student(BaseEstimator, ABC):  # type: ignore[misc]
         """
 
     @abstractmethod
-    def _learn(self, examples: Examples, dev: Examples | None) -> None:
+    def _learn(self, examples: Examples, dev: Examples | None, report: Report) -> None:
         """Learn from checked examples."""
 
     @abstractmethod
@@ -206,6 +227,10 @@ class Student(BaseEstimator, ABC):  # type: ignore[misc]
 
     def _refuse_unfitted(self) -> None:
         check_is_fitted(self)
+
+
+def _say_nothing(step: Step) -> None:
+    del step
 
 
 def _examples(

@@ -83,7 +83,7 @@ def write_folder(folder: Path, files: StudentFiles, description: StudentFile) ->
     """
     if folder.exists() and not (folder.is_dir() and (_is_empty(folder) or (folder / FILE_NAME).exists())):
         raise UserError(f"`{folder}` exists and is not a student.", "Choose another folder.")
-    contents = {WEIGHTS: arrays_to_bytes({name: np.ascontiguousarray(a) for name, a in files.arrays.items()})}
+    contents = {WEIGHTS: arrays_to_bytes({name: np.asarray(array, order="C") for name, array in files.arrays.items()})}
     contents |= {name: text.encode() for name, text in files.texts.items()}
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     described = description.model_copy(update={"sha256": hashes})

@@ -14,7 +14,7 @@ from understudy.embedding import Encoder, load_encoder
 from understudy.errors import UserError
 from understudy.records import Document
 from understudy.settings import EmbeddingSettings, LinearSettings, StudentSettings
-from understudy.student.base import Examples, Student
+from understudy.student.base import Examples, Report, Step, Student
 from understudy.student.folder import StudentFile, StudentFiles
 from understudy.student.logistic import Logistic, Problem, choose_c, fit_logistic, stratified_folds
 
@@ -66,8 +66,8 @@ class LinearStudent(Student):
         """An untrained student as the project file describes it."""
         return cls(task, encoder, settings.linear.folds, settings.linear.c, seed)
 
-    def _learn(self, examples: Examples, dev: Examples | None) -> None:  # noqa: ARG002
-        features = self._features(examples.documents)
+    def _learn(self, examples: Examples, dev: Examples | None, report: Report) -> None:  # noqa: ARG002
+        features = self._features(examples.documents, report)
         problem = Problem(features, examples.targets, examples.weights, self.task.is_exclusive)
         folds = stratified_folds(examples.targets, self.folds, np.random.default_rng(self.seed))
         self.c_, self.cv_losses_ = choose_c(problem, self.c, folds)
@@ -76,8 +76,9 @@ class LinearStudent(Student):
     def _probabilities(self, documents: Sequence[Document]) -> FloatArray:
         return self.logistic_.probabilities(self._features(documents))
 
-    def _features(self, documents: Sequence[Document]) -> FloatArray:
-        return self.encoder.encode([document.text for document in documents]).astype(np.float64)
+    def _features(self, documents: Sequence[Document], report: Report | None = None) -> FloatArray:
+        on_progress = None if report is None else lambda done, total: report(Step(done, total))
+        return self.encoder.encode([document.text for document in documents], on_progress).astype(np.float64)
 
     def _parameters(self) -> dict[str, Any]:
         return {"folds": self.folds, "c": list(self.c), "seed": self.seed}

@@ -11,10 +11,11 @@ from understudy.embedding import Encoder
 from understudy.errors import UserError, did_you_mean
 from understudy.settings import StudentSettings
 from understudy.student.base import Student
+from understudy.student.encoder import EncoderStudent
 from understudy.student.folder import read_folder
 from understudy.student.linear import LinearStudent
 
-STUDENTS: dict[str, type[Student]] = {student.kind: student for student in (LinearStudent,)}
+STUDENTS: dict[str, type[Student]] = {student.kind: student for student in (LinearStudent, EncoderStudent)}
 
 
 def make_student(settings: StudentSettings, task: Task, encoder: Encoder, seed: int) -> Student:
