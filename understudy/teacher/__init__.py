@@ -1,7 +1,21 @@
-"""Asks whoever labels at scale: recorded answers, the built-in nearest-definition teacher, or a model."""
+"""Asks whoever labels at scale: recorded answers, the built-in nearest-definition teacher, or a language model."""
 
+from understudy.teacher.driver import Store
+from understudy.teacher.llm import LanguageModelTeacher, PromptPlan
 from understudy.teacher.nearest import NearestDefinitionTeacher
+from understudy.teacher.provider import Provider
+from understudy.teacher.providers import OpenAICompatible, Scripted
 from understudy.teacher.recorded import RecordedTeacher
 from understudy.teacher.teacher import Teacher
 
-__all__ = ["NearestDefinitionTeacher", "RecordedTeacher", "Teacher"]
+__all__ = [
+    "LanguageModelTeacher",
+    "NearestDefinitionTeacher",
+    "OpenAICompatible",
+    "PromptPlan",
+    "Provider",
+    "RecordedTeacher",
+    "Scripted",
+    "Store",
+    "Teacher",
+]

@@ -1,0 +1,54 @@
+"""Labels 500 texts with a model and a journal, in processes that can be killed.
+
+``python annotating_child.py URL`` loads everything once; for each line with a journal path it forks a child that
+labels, and prints the child process id, then its exit status.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from understudy.codebook import Codebook, Label, task_of
+from understudy.journal import Journal
+from understudy.records import Document
+from understudy.settings import DataSettings, TeacherSettings
+from understudy.teacher import LanguageModelTeacher, OpenAICompatible, PromptPlan
+
+LABELS = ("pos", "neg", "unclear")
+CONCURRENCY = 8
+DOCUMENTS = tuple(Document(f"d{i}", f"text number {i}") for i in range(500))
+TASK = task_of(Codebook(labels=tuple(Label(name=name) for name in LABELS)))
+
+
+def annotate(url: str, path: Path) -> None:
+    settings = TeacherSettings(
+        kind="openai", model="fake", base_url=url, concurrency=CONCURRENCY, price_in_usd=1.0, price_out_usd=1.0
+    )
+    provider = OpenAICompatible(url, "fake", max_connections=CONCURRENCY)
+    plan = PromptPlan("5f0c9a77e2b1d304", lambda documents: [()] * len(documents), True, "codebook", "prompt")
+    with Journal.open(path) as journal:
+        teacher = LanguageModelTeacher(
+            TASK, provider, journal, plan, settings, DataSettings(), np.random.default_rng(0)
+        )
+        known = journal.annotations(teacher.name, "codebook", "prompt", TASK.from_json)
+        missing = [document for document in DOCUMENTS if document.id not in known]
+        for annotation in teacher.annotate(missing):
+            journal.add_annotations([annotation], TASK.to_json)
+
+
+def main(url: str) -> None:
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            annotate(url, Path(line.strip()))
+            os._exit(0)
+        sys.stdout.write(f"{child}\n")
+        sys.stdout.flush()
+        sys.stdout.write(f"{os.waitpid(child, 0)[1]}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

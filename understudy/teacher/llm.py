@@ -1,0 +1,283 @@
+"""A language model as teacher: renders, asks, reads and concludes for many documents at once.
+
+How a call is made safely is the driver's business; what a reply means is `prompts`'.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from understudy.codebook import Task
+from understudy.corpus import is_blank
+from understudy.prompts import Message, parse, render, render_repair
+from understudy.records import Annotation, Answer, Document, Provenance
+from understudy.settings import DataSettings, TeacherSettings
+from understudy.teacher.driver import Driver, Effort, Exchange, Stopped, Store
+from understudy.teacher.flow import converse
+from understudy.teacher.money import Budget, Prices
+from understudy.teacher.patience import Clock
+from understudy.teacher.provider import CallError, Provider
+from understudy.teacher.teacher import conclude, skip, utc_now
+
+Choose = Callable[[Sequence[Document]], Sequence[tuple[Document, ...]]]
+"""Demonstrations for each document, nearest last."""
+
+DOCUMENTS_AT_ONCE = 512
+"""So many documents are given their demonstrations together."""
+
+BLANK = "the text is blank"
+
+
+@dataclass(frozen=True, slots=True)
+class PromptPlan:
+    """How questions are made.
+
+    Attributes
+    ----------
+    nonce : the project's random code around texts (`prompts.render`); the same in every run, or nothing is resumed.
+    choose : demonstrations for documents.
+    repair : whether to ask once more after an unreadable answer.
+    codebook_digest, prompt_digest : stand in the provenance of every annotation.
+    """
+
+    nonce: str
+    choose: Choose
+    repair: bool = True
+    codebook_digest: str = ""
+    prompt_digest: str = ""
+
+
+class LanguageModelTeacher:
+    """Asks a model about each document, `settings.replicates` times, and takes the most frequent answer.
+
+    Works inside a running event loop (a notebook) too: it runs its own in a thread.
+
+    Parameters
+    ----------
+    provider : how the model is reached.
+    store : keeps every question before it is sent and every reply before it is read; what it holds is not asked again.
+    settings : name, replicates, concurrency, deadlines, prices, budget.
+    data : what happens to overlong texts.
+    rng : for the jitter of waits only.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        provider: Provider,
+        store: Store,
+        plan: PromptPlan,
+        settings: TeacherSettings,
+        data: DataSettings,
+        rng: np.random.Generator,
+        clock: Clock | None = None,
+    ) -> None:
+        self.name = settings.name
+        self._task = task
+        self._provider = provider
+        self._store = store
+        self._plan = plan
+        self._settings = settings
+        self._data = data
+        self._rng = rng
+        self._clock = clock or Clock()
+
+    def annotate(self, documents: Sequence[Document]) -> Iterator[Annotation]:
+        """One annotation for each document, as they are finished.
+
+        Blank and (if so set) overlong texts are skipped, not sent. Closing the iterator, or an interruption, sends
+        nothing more, waits for the calls in flight and stores their replies; a second interruption does not wait.
+
+        Raises
+        ------
+        TeacherError, BudgetSpent, StoreError
+            After everything that is finished has been yielded.
+        """
+        finished: queue.SimpleQueue[Annotation | BaseException | None] = queue.SimpleQueue()
+        with self._running(documents, finished):
+            while (item := finished.get()) is not None:
+                if isinstance(item, BaseException):
+                    raise item
+                yield item
+
+    @contextmanager
+    def _running(
+        self, documents: Sequence[Document], finished: queue.SimpleQueue[Annotation | BaseException | None]
+    ) -> Iterator[None]:
+        """The event loop in its own thread; leaving stops it."""
+        run = _Run(self, documents, finished.put)
+
+        def work() -> None:
+            try:
+                asyncio.run(run.main())
+            except BaseException as exc:  # carried to the caller's thread
+                finished.put(exc)
+            else:
+                finished.put(None)
+
+        thread = threading.Thread(target=work, name="understudy-teacher", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            run.stop()
+            thread.join()
+
+
+class _Run:
+    """One pass over documents, inside its own event loop."""
+
+    def __init__(
+        self, teacher: LanguageModelTeacher, documents: Sequence[Document], deliver: Callable[[Annotation], None]
+    ) -> None:
+        self._teacher = teacher
+        self._documents = documents
+        self._deliver = deliver
+        self._driver: Driver | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_stopped = threading.Event()
+
+    def stop(self) -> None:
+        """From any thread: send nothing more."""
+        self._is_stopped.set()
+        if self._loop is not None and self._driver is not None and not self._loop.is_closed():
+            try:
+                self._loop.call_soon_threadsafe(self._driver.stop)
+            except RuntimeError:  # the loop was closed in between: nothing is left to stop
+                return
+
+    async def main(self) -> None:
+        """Ask about all documents; the first error stops the others and is raised when they have ended."""
+        settings = self._teacher._settings
+        prices = Prices(settings.price_in_usd, settings.price_out_usd)
+        budget = Budget(settings.budget_usd, self._teacher._store.spent_usd(), prices)
+        async with self._teacher._provider.connect() as send:
+            self._driver = Driver(
+                self._teacher._provider,
+                self._teacher._store,
+                send,
+                self._teacher.name,
+                prices,
+                budget,
+                Effort(settings.timeout_s, settings.max_attempts),
+                self._teacher._rng,
+                self._teacher._clock,
+            )
+            self._loop = asyncio.get_running_loop()
+            if self._is_stopped.is_set():
+                return
+            questions = _Questions(self._teacher._plan.choose, self._documents)
+            workers = [self._work(self._driver, questions) for _ in range(settings.concurrency)]
+            errors = [error for error in await asyncio.gather(*workers) if error is not None]
+        if errors:
+            raise errors[0]
+
+    async def _work(self, driver: Driver, questions: _Questions) -> BaseException | None:
+        """Take one document after the other; returns what made it stop."""
+        try:
+            async for document, demonstrations in questions:
+                if driver.is_stopped:
+                    return None
+                self._deliver(await self._annotate(driver, document, demonstrations))
+        except Stopped:
+            return None
+        except BaseException as exc:
+            driver.stop()
+            return exc
+        return None
+
+    async def _annotate(self, driver: Driver, document: Document, demonstrations: tuple[Document, ...]) -> Annotation:
+        plan, name = self._teacher._plan, self._teacher.name
+        provenance = Provenance(name, "", plan.codebook_digest, plan.prompt_digest, created_at=utc_now())
+        sendable, remark = self._screened(document)
+        if sendable is None:
+            return skip(document, remark, provenance)
+        question = render(self._teacher._task, sendable, demonstrations, plan.nonce)
+        answers, exchanges = [], []
+        for replicate in range(self._teacher._settings.replicates):
+            answer, used = await self._ask(driver, question, document.id, replicate)
+            answers.append(answer)
+            exchanges += used
+        provenance = replace(
+            provenance,
+            model=next((e.completion.model for e in reversed(exchanges) if e.completion.model), ""),
+            request_keys=tuple(exchange.key for exchange in exchanges),
+            demonstrations=tuple(each.id for each in demonstrations),
+        )
+        return conclude(self._teacher._task, document, answers, provenance, cost_usd=_cost(exchanges), remark=remark)
+
+    async def _ask(
+        self, driver: Driver, question: Sequence[Message], document_id: str, replicate: int
+    ) -> tuple[Answer, list[Exchange]]:
+        """One whole conversation."""
+        task = self._teacher._task
+        conversation = converse(
+            question,
+            lambda reply: parse(task, reply),
+            (lambda answer, reply: render_repair(task, answer, reply)) if self._teacher._plan.repair else None,
+        )
+        exchanges: list[Exchange] = []
+        messages = next(conversation)
+        while True:
+            try:
+                exchange = await driver.ask(messages, document_id, replicate, len(exchanges))
+            except CallError as exc:
+                return Answer(exc.outcome, reason=exc.message), exchanges
+            exchanges.append(exchange)
+            try:
+                messages = conversation.send(exchange.completion)
+            except StopIteration as stop:
+                return stop.value, exchanges
+
+    def _screened(self, document: Document) -> tuple[Document | None, str]:
+        """What is sent of a document, and a remark; None if nothing is."""
+        data = self._teacher._data
+        if is_blank(document.text):
+            return None, BLANK
+        if len(document.text) <= data.max_characters or data.overlong == "keep":
+            return document, ""
+        if data.overlong == "skip":
+            return None, f"the text has more than {data.max_characters:,} characters"
+        cut = replace(document, text=document.text[: data.max_characters])
+        return cut, f"only the first {data.max_characters:,} characters were sent"
+
+
+class _Questions:
+    """Documents with their demonstrations, for many workers; chosen in a thread, some documents at a time."""
+
+    def __init__(self, choose: Choose, documents: Sequence[Document]) -> None:
+        self._choose = choose
+        self._documents = documents
+        self._start = 0
+        self._ready: list[tuple[Document, tuple[Document, ...]]] = []
+        self._choosing = asyncio.Lock()
+
+    def __aiter__(self) -> AsyncIterator[tuple[Document, tuple[Document, ...]]]:
+        return self
+
+    async def __anext__(self) -> tuple[Document, tuple[Document, ...]]:
+        async with self._choosing:
+            if not self._ready:
+                await self._prepare()
+            return self._ready.pop()
+
+    async def _prepare(self) -> None:
+        some = self._documents[self._start : self._start + DOCUMENTS_AT_ONCE]
+        if not some:
+            raise StopAsyncIteration
+        self._start += len(some)
+        chosen = await asyncio.to_thread(self._choose, some)
+        self._ready = list(zip(some, chosen, strict=True))[::-1]
+
+
+def _cost(exchanges: Sequence[Exchange]) -> float | None:
+    """What a document has cost; None if the price is unknown. A reply shared with another document costs nothing."""
+    costs = [0.0 if exchange.is_shared else exchange.reply.cost_usd for exchange in exchanges]
+    return None if None in costs else float(sum(cost for cost in costs if cost is not None))

@@ -1,0 +1,6 @@
+"""Ways to reach a model: one module each, all entering by the same door (`provider.Provider`)."""
+
+from understudy.teacher.providers.openai_compatible import OpenAICompatible
+from understudy.teacher.providers.scripted import Scripted
+
+__all__ = ["OpenAICompatible", "Scripted"]

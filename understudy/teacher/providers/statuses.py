@@ -1,0 +1,110 @@
+"""What an HTTP status, its headers and its body mean for the run; knows no connection and no clock."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from understudy.records import Outcome
+from understudy.teacher.provider import CallError, Then
+
+TRANSIENT = frozenset({408, 409, 425, 429})
+OUT_OF_CREDIT = (
+    "insufficient_quota", "credit balance is too low", "insufficient balance", "insufficient_balance",
+    "insufficient credits", "billing_hard_limit", "billing_not_active", "account is not active",
+)  # fmt: skip
+FILTERED = ("content_filter", "content management policy", "requires moderation", "flagged")
+TOO_LONG = ("context_length", "context length", "maximum context", "too many tokens", "prompt is too long")
+EXCERPT = 300
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
+
+
+def failure(status: int, headers: Mapping[str, str], body: str, now: datetime) -> CallError:
+    """What to do about a reply whose status is not 2xx.
+
+    Parameters
+    ----------
+    headers : looked up in lower case.
+    body : already without credentials.
+    now : aware, for dates in ``Retry-After``.
+    """
+    said = _message(body)
+    message = f"the server answered {status}" + (f": {said}" if said else "")
+    lower = body.casefold()
+    if status == 402 or (status in (400, 403, 429) and any(words in lower for words in OUT_OF_CREDIT)):
+        return CallError("out of credit", message, Then.STOP, hint="Check billing and limits of the account.")
+    if status in TRANSIENT or status >= 500:
+        then = Then.WAIT if status in (429, 503, 529) else Then.RETRY
+        return CallError(f"status {status}", message, then, retry_after_s=retry_after_s(headers, now))
+    if status in (400, 403) and any(words in lower for words in FILTERED):
+        return CallError("content filter", message, Then.GIVE_UP, outcome=Outcome.REFUSED)
+    if status in (401, 403, 404) or status < 400:
+        return CallError(f"status {status}", message, Then.STOP, hint=_HINTS.get(status, _REDIRECTED))
+    if any(words in lower for words in TOO_LONG):
+        return CallError("too long", f"the text is too long for the model; {message}", Then.GIVE_UP)
+    return CallError(f"status {status}", message, Then.GIVE_UP)
+
+
+def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds that the server asks to wait, >= 0 and finite; None if it does not say, or nothing that makes sense.
+
+    Understands ``retry-after-ms``, seconds, durations such as ``1m30s``, and HTTP dates (without a zone: UTC).
+    """
+    milliseconds = _number(headers.get("retry-after-ms", ""))
+    if milliseconds is not None:
+        return max(0.0, milliseconds / 1000)
+    value = headers.get("retry-after", "").strip()
+    seconds = _number(value)
+    if seconds is None:
+        seconds = _duration(value)
+    if seconds is None:
+        seconds = _seconds_until(value, now)
+    return None if seconds is None else max(0.0, seconds)
+
+
+def _number(value: str) -> float | None:
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _duration(value: str) -> float | None:
+    match = _DURATION.fullmatch(value)
+    if not value or match is None:
+        return None
+    hours, minutes, seconds, milliseconds = (float(part or 0) for part in match.groups())
+    return hours * 3600 + minutes * 60 + seconds + milliseconds / 1000
+
+
+def _seconds_until(date: str, now: datetime) -> float | None:
+    try:
+        at = parsedate_to_datetime(date)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds()
+
+
+def _message(body: str) -> str:
+    """The server's own words, as far as one can find them."""
+    try:
+        found: Any = json.loads(body)
+    except (ValueError, RecursionError):
+        return body.strip()[:EXCERPT]
+    error = found.get("error", found) if isinstance(found, dict) else found
+    said = error.get("message", error) if isinstance(error, dict) else error
+    return (said if isinstance(said, str) else json.dumps(said)).strip()[:EXCERPT]
+
+
+_REDIRECTED = "The address redirects elsewhere, which is not followed with a key: check `teacher.base_url`."
+_HINTS = {
+    401: "The key is not accepted: check the variable named in `teacher.api_key_env`.",
+    403: "The key may not do this: check the variable named in `teacher.api_key_env` and the account's rights.",
+    404: "Check `teacher.model` and `teacher.base_url` (up to and without /chat/completions).",
+}
