@@ -15,6 +15,7 @@ constant factor cancels.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -112,26 +113,22 @@ class Reweighting(Generic[Batch]):
 
     def _through_last_layer(self, batch: Batch, gold_batch: Batch) -> tuple[Tensor, Tensor]:
         name, head = last_linear(self.model)
-        with _without_dropout(self.model), torch.no_grad(), _watched(head, cut=True) as gold:
-            gold_losses = self.losses(self.model, gold_batch)
-            gold_delta = gold.gradient_of(gold_losses.mean())
-        with _watched(head, cut=False) as seen:
-            losses = _one_per_example(self.losses(self.model, batch))
-        delta = seen.gradient_of(losses.sum(), keep_graph=True)
         rates = (self.rates.get(f"{name}.weight", 0.0), self.rates.get(f"{name}.bias", 0.0))
         if not any(rates):
-            raise ValueError(f"The last linear layer `{name}` has no learning rate. Use another form, or train it.")
-        has_bias = head.bias is not None
-        return losses, _head_scores(
-            delta, seen.features, gold_delta, gold.features, (rates[0], rates[1] if has_bias else 0.0)
-        )
+            raise ValueError(f"The last linear layer `{name}` has no learning rate. Train it, or use another form.")
+        with _without_dropout(self.model), _watched(head, from_here=True) as gold:
+            gold_delta = gold.gradient_of(_one_per_example(self.losses(self.model, gold_batch)).mean())
+        with _watched(head, from_here=False) as seen:
+            losses = _one_per_example(self.losses(self.model, batch))
+        delta = seen.gradient_of(losses.sum(), keep_graph=True)
+        return losses, _head_scores(delta, seen.features, gold_delta, gold.features, rates)
 
 
 def learning_rates(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, float]:
     """Learning rate of each parameter that `optimizer` trains, by the parameter's name in `model`.
 
-    Where a scheduler has noted the rate it starts from (``initial_lr``), that one is taken: only ratios matter,
-    and a warm-up begins with rates of 0.
+    Only ratios matter, so ask once, before the first step: a warm-up begins with rates of 0. Where a scheduler has
+    noted the rate it starts from (``initial_lr``), that one is taken.
     """
     rates = {
         id(parameter): float(group.get("initial_lr", group["lr"]))
@@ -169,8 +166,10 @@ def forward_mode_scores(model: nn.Module, losses: Losses[Batch], batch: Batch, d
     attention runs unfused here.
     """
     at, here = _losses_at(model, losses, batch), _parameters(model, direction)
-    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
-        _, scores = torch.func.jvp(at, (here,), (direction,))  # type: ignore[no-untyped-call]
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), warnings.catch_warnings():
+        # PyTorch compiles its forward derivatives with a function that it has deprecated itself.
+        warnings.filterwarnings("ignore", "`torch.jit.script", DeprecationWarning)
+        scores = torch.func.jvp(at, (here,), (direction,))[1]
     return torch.as_tensor(scores)
 
 
@@ -238,8 +237,7 @@ def linear_weights(
     _check_rows(gold_residuals, gold_features, "gold")
     delta, h, gold_delta, gold_h = (torch.from_numpy(np.ascontiguousarray(a, dtype=np.float64)) for a in arrays)
     scores = _head_scores(delta, h, gold_delta / len(gold_delta), gold_h, (1.0, float(has_intercept)))
-    weights: FloatArray = normalised(scores).numpy()
-    return weights
+    return np.asarray(normalised(scores), dtype=np.float64)
 
 
 def normalised(scores: Tensor) -> Tensor:
@@ -348,7 +346,8 @@ class WeightHistory:
         where, given = self._flat()
         visits = np.bincount(where, minlength=len(self.ids))
         sums = np.bincount(where, given, minlength=len(self.ids))
-        return np.divide(sums, visits, out=np.full(len(self.ids), np.nan), where=visits > 0)
+        means: FloatArray = np.divide(sums, visits, out=np.full(len(self.ids), np.nan), where=visits > 0)
+        return means
 
     def distrusted(self, n: int) -> list[Distrust]:
         """The at most `n` visited documents of lowest mean weight, lowest first; ties in the order of `ids`."""
@@ -404,7 +403,7 @@ def _head_scores(
     k, d = delta.shape[-1], features.shape[-1]
     gold_delta, gold_features = gold_delta.reshape(-1, k), gold_features.reshape(-1, d)
     through_weight = ((delta @ (gold_delta.T @ gold_features)) * features).flatten(1).sum(1)
-    through_bias = (delta @ gold_delta.sum(0)).flatten(1).sum(1)
+    through_bias = (delta @ gold_delta.sum(0)).reshape(len(delta), -1).sum(1)
     return rates[0] * through_weight + rates[1] * through_bias
 
 
@@ -418,7 +417,7 @@ def _check_rows(residuals: FloatArray, features: FloatArray, which: str) -> None
 
 @dataclass
 class _Watched:
-    """Input and output of a linear layer at its latest call."""
+    """Input and output of a linear layer in one pass."""
 
     features: Tensor = field(default_factory=lambda: torch.empty(0))
     output: Tensor = field(default_factory=lambda: torch.empty(0))
@@ -427,26 +426,31 @@ class _Watched:
     def gradient_of(self, loss: Tensor, *, keep_graph: bool = False) -> Tensor:
         if self.calls != 1:
             raise ValueError(f"The last linear layer must be used once in a pass, found {self.calls} times.")
-        return torch.autograd.grad(loss, self.output, retain_graph=keep_graph)[0].float()
+        return _at_least_single(torch.autograd.grad(loss, self.output, retain_graph=keep_graph)[0])
 
 
 @contextmanager
-def _watched(layer: nn.Linear, *, cut: bool) -> Iterator[_Watched]:
-    """See what passes through `layer`; with `cut`, record a graph only from its output on."""
+def _watched(layer: nn.Linear, *, from_here: bool) -> Iterator[_Watched]:
+    """See what passes through `layer`; with `from_here`, no graph is recorded before its output."""
     seen = _Watched()
 
     def note(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        torch.set_grad_enabled(True)
         seen.calls += 1
-        seen.features = inputs[0].detach().float()
-        seen.output = output.detach().requires_grad_() if cut else output
+        seen.features = _at_least_single(inputs[0].detach())
+        seen.output = output.detach().requires_grad_() if from_here else output
         return seen.output
 
     handle = layer.register_forward_hook(note)
     try:
-        with torch.set_grad_enabled(torch.is_grad_enabled()):
+        with torch.set_grad_enabled(not from_here):
             yield seen
     finally:
         handle.remove()
+
+
+def _at_least_single(values: Tensor) -> Tensor:
+    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 @contextmanager
