@@ -184,6 +184,6 @@ def _share_interval(share: float, n: float) -> Interval | None:
 
 
 def seed_range(arm: ArmResult) -> tuple[float, float] | None:
-    """Lowest and highest defined headline F1 over training runs; None with fewer than two."""
+    """Lowest and highest defined headline F1 over training runs; None with fewer than two defined."""
     known = [f1 for f1 in arm.seed_f1 if math.isfinite(f1)]
     return (min(known), max(known)) if len(known) > 1 else None

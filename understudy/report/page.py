@@ -46,7 +46,7 @@ STYLESHEET = "report.css"
 LONG_TEXT = 420
 """Characters of a text that are shown before the rest is folded."""
 
-MOST_CONFUSIONS = 15
+MOST_CONFUSIONS = 10
 WIDEST_TABLE = 25
 """Labels up to which a confusion matrix is also printed as a table."""
 
@@ -133,7 +133,17 @@ class DisagreementView:
 
 @dataclass(frozen=True)
 class Page:
-    """Everything the template prints; a test holds the two together."""
+    """Everything the template prints; a test holds the two together.
+
+    Attributes
+    ----------
+    policy, css : our own, not data.
+    is_exclusive : whether a text has exactly one label, so that one can be taken for another.
+    main : the chosen student and the teacher itself, as far as there are any; columns of `labels`.
+    outcomes, gold : every outcome and every role, also those that are 0.
+    n_asked : sum of the outcomes.
+    json_name, figures_folder : what stands beside the page.
+    """
 
     data: ReportData
     policy: Markup
@@ -145,6 +155,7 @@ class Page:
     limits: tuple[str, ...]
     figures: dict[str, Picture]
     arms: tuple[ArmRow, ...]
+    is_exclusive: bool
     confusions: tuple[ConfusionView, ...]
     main: tuple[ArmResult, ...]
     labels: tuple[LabelRow, ...]
@@ -168,7 +179,6 @@ def render(data: ReportData, figures: Sequence[Picture], json_name: str, figures
     """
     page = view(data, figures, json_name, figures_folder)
     context = {field.name: getattr(page, field.name) for field in fields(page)}
-    # A lone surrogate has no UTF-8; `unhidden` has named them all already.
     return _environment().get_template(TEMPLATE).render(context)
 
 
@@ -187,6 +197,7 @@ def view(data: ReportData, figures: Sequence[Picture], json_name: str, figures_f
         limits=tell_limits(data),
         figures=by_name,
         arms=tuple(_arm_row(data, arm) for arm in data.arms),
+        is_exclusive=any(arm.confusion is not None for arm in data.arms),
         confusions=_confusions(data, by_name),
         main=tuple(main_labellers(data)),
         labels=_label_rows(data),
@@ -213,19 +224,24 @@ def _arm_row(data: ReportData, arm: ArmResult) -> ArmRow:
         arm=arm,
         family=family_of(arm).value,
         is_chosen=arm.name == data.recommended,
-        f1=Measure(scores.f1, arm.intervals.get("f1"), n, "the label neither occurs nor is given"),
-        precision=Measure(scores.precision, arm.intervals.get("precision"), n, "the label is never given"),
-        recall=Measure(scores.recall, arm.intervals.get("recall"), n, "no judged text has the label"),
+        f1=Measure(scores.f1, arm.intervals.get("f1"), n, "nothing to find, nothing given"),
+        precision=Measure(scores.precision, arm.intervals.get("precision"), n, "never given"),
+        recall=Measure(scores.recall, arm.intervals.get("recall"), n, "no judged text has it"),
         accuracy=Measure(arm.scores.accuracy, arm.intervals.get("accuracy"), n, "no text was judged"),
         seeds=_seeds(arm),
     )
 
 
 def _seeds(arm: ArmResult) -> str:
+    """Lowest and highest F1 of the training runs, and how many runs."""
+    if len(arm.seed_f1) < 2:
+        return "one run"
     spread = seed_range(arm)
-    if spread is None:
-        return ""
-    return f"{spread[0]:.3f} to {spread[1]:.3f} ({len(arm.seed_f1)})"
+    return (
+        f"{words.UNDEFINED} ({len(arm.seed_f1)})"
+        if spread is None
+        else (f"{spread[0]:.3f} to {spread[1]:.3f} ({len(arm.seed_f1)})")
+    )
 
 
 def _confusions(data: ReportData, figures: dict[str, Picture]) -> tuple[ConfusionView, ...]:

@@ -38,8 +38,9 @@ def tell_done(data: ReportData) -> str:
     asked = sum(teacher.outcomes.values())
     labelled = teacher.outcomes.get(Outcome.LABELLED, 0)
     test = data.gold.get(Role.TEST, 0)
+    what = f"{_who(teacher)} {labelled:,} of {counted(asked, 'text')}{_how(teacher)}. " if asked else ""
     return (
-        f"{_who(teacher)} {labelled:,} of {counted(asked, 'text')} {_how(teacher)}. "
+        f"{what}"
         f"{_students(data)}"
         f"Everybody was judged on human labels: {counted(test, 'test text')} that no student learned from and the "
         "teacher was never shown as examples."
@@ -93,7 +94,7 @@ def _who(teacher: TeacherResult) -> str:
 
 
 def _how(teacher: TeacherResult) -> str:
-    return f"with {teacher.n_replicates} answers for each" if teacher.n_replicates > 1 else "by the codebook"
+    return f", with {teacher.n_replicates} answers for each" if teacher.n_replicates > 1 else ""
 
 
 def _students(data: ReportData) -> str:
