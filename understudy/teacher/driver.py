@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -102,7 +102,6 @@ class _Tries:
 
     n_failed: int = 0
     n_waits: int = 0
-    latest: CallError | None = field(default=None)
 
 
 class Driver:
@@ -197,11 +196,10 @@ class Driver:
         tries = _Tries()
         while True:
             await self._pass_gate()  # before money is set aside for a call that must wait
-            sent_at = self._clock.monotonic()
             try:
                 reply = await self._attempt(call)
             except CallError as exc:
-                await self._despair_or_wait(exc, tries, sent_at)
+                await self._despair_or_wait(exc, tries)
             else:
                 self._has_reply, self._failed_alike = True, ("", 0)
                 self._gate.succeeded()
@@ -234,6 +232,8 @@ class Driver:
             await asyncio.wrap_future(self._store.record_failure(key, "not sent", "the run was stopped"))
             raise
         except CallError as exc:
+            if exc.then is Then.WAIT:  # before the failure is written: others must not slip through meanwhile
+                self._gate.close(sent_at, exc.retry_after_s)
             await asyncio.wrap_future(
                 self._store.record_failure(key, exc.kind, exc.message, is_maybe_billed=exc.is_maybe_billed)
             )
@@ -263,13 +263,13 @@ class Driver:
             received_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         )
 
-    async def _despair_or_wait(self, failed: CallError, tries: _Tries, sent_at: float) -> None:
+    async def _despair_or_wait(self, failed: CallError, tries: _Tries) -> None:
         """Return when the call may be tried again; raise if it may not."""
         if failed.then is Then.STOP or (failed.kind == "unreachable" and not self._has_reply):
             raise TeacherError(f"{self._teacher}: {failed.message}.", failed.hint) from None
         if failed.then is Then.WAIT:
             tries.n_waits += 1
-            self._close_gate(failed, sent_at)
+            self._refuse_endless_pause(failed)
         else:
             tries.n_failed += 1
         is_hopeless = tries.n_failed >= self._effort.max_attempts or tries.n_waits >= MOST_WAITS
@@ -279,14 +279,12 @@ class Driver:
         if failed.then is Then.RETRY:
             await self._sleep(max(backoff_s(tries.n_failed, self._rng), failed.retry_after_s or 0.0))
 
-    def _close_gate(self, failed: CallError, sent_at: float) -> None:
-        wait = failed.retry_after_s
-        if wait is not None and wait > LONGEST_PAUSE_S:
+    def _refuse_endless_pause(self, failed: CallError) -> None:
+        if failed.retry_after_s is not None and failed.retry_after_s > LONGEST_PAUSE_S:
             raise TeacherError(
-                f"{self._teacher}: the server asks to wait {wait:,.0f} s ({failed.message}).",
+                f"{self._teacher}: the server asks to wait {failed.retry_after_s:,.0f} s ({failed.message}).",
                 "Run again then; everything paid for is kept.",
             )
-        self._gate.close(sent_at, wait)
 
     def _count_failure(self, failed: CallError) -> None:
         """Stop the run if one document after another fails alike: then it is not the documents."""

@@ -1,0 +1,560 @@
+"""The model's side under attack, by the number of the fault: P (provider), B (budget), K (keys), R (interruption)."""
+
+import asyncio
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+from fakellm import close_after, completion, delay, drip, hang, ok, raw, refuse, serving, status, truncate
+
+from understudy.codebook import Codebook, Label, task_of
+from understudy.errors import BudgetSpent, TeacherError, UserError
+from understudy.journal import Journal
+from understudy.records import Document, Outcome
+from understudy.settings import DataSettings, TeacherSettings
+from understudy.teacher import LanguageModelTeacher, OpenAICompatible, PromptPlan
+from understudy.teacher.patience import Clock
+
+TASK = task_of(Codebook(labels=(Label(name="pos"), Label(name="neg"))))
+KEY = "sk-canary-7f3a9e51c0de"
+NONCE = "5f0c9a77e2b1d304"
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "journal.sqlite"
+
+
+def documents(n):
+    return [Document(f"d{i}", f"text {i}") for i in range(n)]
+
+
+def settings(**changes):
+    return TeacherSettings(**{"kind": "openai", "model": "m", "concurrency": 4, "max_attempts": 3} | changes)
+
+
+def teacher_for(url, journal, clock=None, repair=True, choose=None, key=KEY, **changes):
+    chosen = settings(**changes)
+    provider = OpenAICompatible(
+        url, chosen.model, key, temperature=chosen.temperature, max_tokens=chosen.max_tokens,
+        max_connections=chosen.concurrency,
+    )  # fmt: skip
+    plan = PromptPlan(NONCE, choose or (lambda some: [()] * len(some)), repair, "cb", "pr")
+    rng = np.random.default_rng(0)
+    return LanguageModelTeacher(TASK, provider, journal, plan, chosen, DataSettings(), rng, clock)
+
+
+def annotate(url, path, texts, **changes):
+    """Annotations by document id; invariant I6: every document in exactly one."""
+    asked = documents(texts) if isinstance(texts, int) else [Document(f"d{i}", text) for i, text in enumerate(texts)]
+    with Journal.open(path) as journal:
+        annotations = list(teacher_for(url, journal, **changes).annotate(asked))
+    assert sorted(a.document_id for a in annotations) == sorted(d.id for d in asked)
+    return {a.document_id: a for a in annotations}
+
+
+def outcomes(annotations):
+    return [annotations[f"d{i}"].outcome for i in range(len(annotations))]
+
+
+def stopped(url, path, n=20, **changes):
+    """The error that stops a run, and what was finished before."""
+    finished = []
+    with Journal.open(path) as journal, pytest.raises(TeacherError) as caught:
+        finished.extend(teacher_for(url, journal, **changes).annotate(documents(n)))
+    return caught.value
+
+
+class FastClock(Clock):
+    """A thousand times as fast as the real one; `slept` lists the waits, in its own seconds."""
+
+    __slots__ = ("slept",)
+
+    def __init__(self):
+        super().__init__(monotonic=lambda: time.monotonic() * 1000, sleep=self._sleep)
+        object.__setattr__(self, "slept", [])
+
+    async def _sleep(self, seconds):
+        self.slept.append(seconds)
+        await asyncio.sleep(seconds / 1000)
+
+
+def in_turn(*actions):
+    """One action for each call, the last for all further ones."""
+    return lambda call: actions[min(call.number, len(actions) - 1)]
+
+
+def by_text(actions, otherwise):
+    """Actions for questions that hold a text."""
+    return lambda call: next((a for text, a in actions.items() if f"{text}\n" in call.question), otherwise)
+
+
+def test_p01_retry_after_closes_the_gate_for_every_call(path):
+    with serving(in_turn(status(429, Retry_After="1.5"), ok("pos"))) as fake:
+        annotations = annotate(fake.url, path, 12, concurrency=4)
+    assert set(outcomes(annotations)) == {Outcome.LABELLED}
+    first, *others = [call.at for call in fake.calls]
+    # the other three workers may have sent their first call already; nobody sends another one
+    assert len([at for at in others if at < first + 1.5]) <= 3
+    assert len(fake.calls) == 13
+
+
+def test_p02_storm_of_rate_limits_is_weathered_with_few_calls(path):
+    ends = time.monotonic() + 2.0
+    with serving(lambda call: ok("pos") if call.at > ends else status(429)) as fake:
+        annotations = annotate(fake.url, path, 64, concurrency=32)
+    assert set(outcomes(annotations)) == {Outcome.LABELLED}
+    n_refused = sum(call.at <= ends for call in fake.calls)
+    # 32 at first; then one episode each after 0.5, 1 and 2 s, in which few slip through before the gate closes
+    assert n_refused <= 32 + 3 * 16
+
+
+@pytest.mark.parametrize(
+    "value", ["0", "-10", "inf", "nan", "", "rubbish", "Fri, 29 Sep 100000 10:00:00 GMT", "Wed, 21 Oct 2015 07:28:00"]
+)
+def test_p03_odd_retry_after_never_hurts(path, value):
+    with serving(in_turn(status(429, Retry_After=value), ok("pos"))) as fake:
+        annotations = annotate(fake.url, path, 1)
+    assert outcomes(annotations) == [Outcome.LABELLED]
+
+
+@pytest.mark.parametrize("value", ["999999", "Fri, 31 Dec 2100 23:59:59 GMT", "11h"])
+def test_p03_endless_retry_after_stops_the_run_with_a_message(path, value):
+    with serving(in_turn(status(429, Retry_After=value))) as fake:
+        error = stopped(fake.url, path)
+    assert "asks to wait" in error.message
+    assert error.exit_code == 4
+
+
+@pytest.mark.parametrize(
+    ("number", "body"),
+    [
+        (429, '{"error": {"code": "insufficient_quota", "message": "You exceeded your current quota"}}'),
+        (400, '{"error": {"message": "Your credit balance is too low to access the API"}}'),
+        (402, "{}"),
+    ],
+)
+def test_p04_no_credit_stops_at_once(path, number, body):
+    with serving(in_turn(status(number, body))) as fake:
+        error = stopped(fake.url, path, concurrency=1)
+    assert "billing" in error.hint
+    assert len(fake.calls) == 1
+
+
+@pytest.mark.parametrize("number", [401, 403])
+def test_p05_bad_key_stops_before_the_second_call(path, number):
+    with serving(in_turn(status(number, json.dumps({"error": {"message": f"bad key {KEY}"}})))) as fake:
+        error = stopped(fake.url, path, concurrency=1)
+    assert len(fake.calls) == 1
+    assert KEY not in f"{error.message}{error.hint}"
+    assert "api_key_env" in error.hint
+
+
+def test_p06_key_revoked_in_mid_run_keeps_what_is_paid(path):
+    with serving(lambda call: ok("pos") if call.number < 10 else status(401)) as fake:
+        stopped(fake.url, path, n=20, concurrency=2)
+        n_billed = fake.n_billed
+        fake.script = in_turn(ok("pos"))
+        annotations = annotate(fake.url, path, 20, concurrency=2, key="sk-another-key")
+    assert n_billed == 10
+    assert fake.n_billed == 20
+    assert set(outcomes(annotations)) == {Outcome.LABELLED}
+
+
+def test_p07_unknown_model_fails_fast(path):
+    with serving(in_turn(status(404, '{"error": {"message": "model `m` not found"}}'))) as fake:
+        error = stopped(fake.url, path, concurrency=1)
+    assert len(fake.calls) == 1
+    assert "`m` not found" in error.message
+    assert "teacher.model" in error.hint
+
+
+def test_p08_too_long_for_the_model_fails_one_document_at_once(path):
+    long = status(400, '{"error": {"code": "context_length_exceeded", "message": "maximum context"}}')
+    with serving(by_text({"text 1": long}, ok("pos"))) as fake:
+        annotations = annotate(fake.url, path, 3)
+    assert outcomes(annotations) == [Outcome.LABELLED, Outcome.FAILED, Outcome.LABELLED]
+    assert "too long" in annotations["d1"].reason
+    assert len(fake.calls) == 3
+
+
+def test_p09_one_broken_document_fails_after_the_allowed_attempts(path):
+    with serving(by_text({"text 1": status(500)}, ok("pos"))) as fake:
+        annotations = annotate(fake.url, path, 4, clock=FastClock(), max_attempts=5)
+    assert outcomes(annotations) == [Outcome.LABELLED, Outcome.FAILED, Outcome.LABELLED, Outcome.LABELLED]
+    assert len(fake.calls) == 3 + 5
+    assert annotations["d1"].value is None
+    assert annotations["d1"].cost_usd == 0.0
+
+
+def test_p09_when_every_document_fails_alike_the_run_stops(path):
+    with serving(in_turn(status(500, '{"error": {"message": "kaputt"}}'))) as fake:
+        error = stopped(fake.url, path, n=500, clock=FastClock(), max_attempts=2)
+    assert "10 calls in a row failed alike" in error.message
+    assert "kaputt" in error.message
+    assert len(fake.calls) < 50
+
+
+def test_p10_outage_is_waited_out(path):
+    ends = time.monotonic() + 1.2
+    with serving(lambda call: ok("pos") if call.at > ends else status(503)) as fake:
+        annotations = annotate(fake.url, path, 20, concurrency=8)
+    assert set(outcomes(annotations)) == {Outcome.LABELLED}
+
+
+@pytest.mark.parametrize("number", [408, 409, 425, 429, 500, 502, 503, 504, 520, 524, 529, 599])
+def test_p11_transient_statuses_are_tried_again(path, number):
+    with serving(in_turn(status(number), ok("pos"))) as fake:
+        annotations = annotate(fake.url, path, 1, clock=FastClock())
+    assert outcomes(annotations) == [Outcome.LABELLED]
+    assert len(fake.calls) == 2
+
+
+@pytest.mark.parametrize("number", [301, 302, 307, 308])
+def test_p11_redirects_are_not_followed_with_the_key(path, number):
+    with serving(in_turn(ok("pos"))) as elsewhere, serving(in_turn(status(number, Location=elsewhere.url))) as fake:
+        error = stopped(fake.url, path)
+    assert elsewhere.calls == []
+    assert "redirects" in error.hint
+
+
+def test_p12_nobody_there_is_said_at_once(path):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
+    clock = FastClock()
+    error = stopped(url, path, clock=clock)
+    assert "cannot be reached" in error.message
+    assert "server running" in error.hint
+    assert clock.slept == []
+    with Journal.open(path) as journal:
+        assert journal.counts()["replies"] == 0
+
+
+def test_p12_unknown_host_is_said_at_once(path):
+    assert "cannot be reached" in stopped("http://no-such-host.invalid/v1", path).message
+
+
+def test_p13_hanging_server_costs_timeout_times_attempts(path):
+    with serving(by_text({"text 0": hang()}, ok("pos"))) as fake:
+        annotations = annotate(fake.url, path, 2, timeout_s=0.3, max_attempts=2)
+    assert outcomes(annotations) == [Outcome.FAILED, Outcome.LABELLED]
+    assert "within 0.3 s" in annotations["d0"].reason
+    assert len(fake.calls) == 3
+
+
+def test_p14_dripping_body_meets_the_deadline_of_the_whole_attempt(path):
+    with serving(in_turn(drip(20, completion("pos")), ok("pos"))) as fake:
+        annotations = annotate(fake.url, path, 1, timeout_s=0.5)
+    assert outcomes(annotations) == [Outcome.LABELLED]
+    assert len(fake.calls) == 2
+
+
+@pytest.mark.parametrize("n_bytes", [0, 60, 120])
+def test_p15_broken_connection_is_tried_again_and_counted_as_possibly_billed(path, n_bytes):
+    with serving(in_turn(close_after(n_bytes, completion("pos")), ok("pos"))) as fake:
+        annotations = annotate(fake.url, path, 1, clock=FastClock(), price_in_usd=1.0, price_out_usd=1.0)
+    assert outcomes(annotations) == [Outcome.LABELLED]
+    with Journal.open(path) as journal:
+        # 100 + 5 tokens at 1 USD a million are settled; the lost call counts at its most
+        assert journal.spent_usd() > 105 / 1e6 * 2
+
+
+@pytest.mark.parametrize(
+    "body", ["", "null", "{}", "[]", "<html>Bad gateway</html>", '{"choices": []}', '{"choices": [null]}',
+             '{"choices": [{}]}', '{"choices": [{"message": null}]}', '{"choices": {"a": 1}}', "[" * 100_000,
+             '{"error": {"message": "overloaded"}}', '{"choices": [{"message": {"content": 7}}]}'],
+)  # fmt: skip
+def test_p16_odd_envelopes_are_typed_and_asked_again_once(path, body):
+    with serving(in_turn(raw(body))) as fake:
+        annotations = annotate(fake.url, path, 1)
+        assert outcomes(annotations) == [Outcome.UNPARSED]
+        assert annotations["d0"].reason
+        assert len(fake.calls) == 2
+    with Journal.open(path) as journal:
+        assert [reply for (reply,) in journal._read("select body from replies")] == [body, body]
+
+
+def test_p16_good_answer_to_the_repair_counts(path):
+    with serving(in_turn(raw("<html>"), ok("neg"))) as fake:
+        annotations = annotate(fake.url, path, 1)
+    assert annotations["d0"].value == "neg"
+    assert len(annotations["d0"].provenance.request_keys) == 2
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        refuse(),
+        ok("pos", finish_reason="content_filter"),
+        status(400, '{"error": {"code": "content_filter", "message": "filtered by the content management policy"}}'),
+    ],
+)
+def test_p17_refusals_are_final_and_never_a_label(path, action):
+    with serving(by_text({"text 0": action}, ok("pos"))) as fake:
+        annotations = annotate(fake.url, path, 2)
+    assert outcomes(annotations) == [Outcome.REFUSED, Outcome.LABELLED]
+    assert annotations["d0"].value is None
+    assert annotations["d0"].reason
+    assert len(fake.calls) == 2
+
+
+@pytest.mark.parametrize("text", ['{"label": "po', '{"label": "pos"}', "pos"])
+def test_p18_cut_answers_are_invalid_even_where_they_look_whole(path, text):
+    with serving(in_turn(truncate(text))) as fake:
+        annotations = annotate(fake.url, path, 1)
+    assert outcomes(annotations) == [Outcome.UNPARSED]
+    assert "max_tokens" in annotations["d0"].reason
+    assert len(fake.calls) == 1
+
+
+@pytest.mark.parametrize("usage", [None, (0, 0), (-3, -1), ("12", "x"), (None, None), (True, False), (1.5, 2.5)])
+def test_p20_odd_usage_is_priced_at_the_most(path, usage):
+    with serving(in_turn(ok("pos", usage=usage))) as fake:
+        annotations = annotate(fake.url, path, 1, price_in_usd=1.0, price_out_usd=1.0, max_tokens=64)
+        prompt = sum(len(message["content"]) + 16 for message in fake.calls[0].body["messages"])
+    answer = 0 if usage == (0, 0) else 64
+    assert annotations["d0"].cost_usd == pytest.approx((prompt + answer) / 1e6)
+    with Journal.open(path) as journal:
+        assert journal._read("select prompt_tokens from replies") == [(None,)]
+
+
+def test_p20_usage_is_priced_as_counted(path):
+    with serving(in_turn(ok("pos", usage=(1000, 20)))) as fake:
+        annotations = annotate(fake.url, path, 1, price_in_usd=2.0, price_out_usd=10.0)
+    assert annotations["d0"].cost_usd == pytest.approx(0.0022)  # 1000 * 2 + 20 * 10 = 2200 per million
+
+
+def test_p22_the_model_that_answers_is_stored(path):
+    with serving(in_turn(ok("pos", model="m-2024-08-06"))) as fake:
+        annotations = annotate(fake.url, path, 1)
+    assert annotations["d0"].provenance.model == "m-2024-08-06"
+    assert annotations["d0"].provenance.teacher == "m"
+
+
+def test_p23_identical_texts_in_flight_are_one_call_and_paid_once(path):
+    with serving(in_turn(delay(0.2, ok("pos")))) as fake:
+        annotations = annotate(fake.url, path, ["same", "same", "other"], price_in_usd=1.0, price_out_usd=1.0)
+    assert len(fake.calls) == 2
+    assert [annotations[f"d{i}"].value for i in range(3)] == ["pos"] * 3
+    assert sorted(annotations[f"d{i}"].cost_usd > 0 for i in range(2)) == [False, True]
+
+
+def test_p23_replicates_are_different_questions(path):
+    with serving(in_turn(ok("pos"), ok("neg"), ok("neg"))) as fake:
+        annotations = annotate(fake.url, path, ["same", "same"], replicates=3, concurrency=2)
+    assert len(fake.calls) == 3
+    assert annotations["d0"].value == annotations["d1"].value == "neg"
+    assert sorted(annotations["d0"].answers) == ["neg", "neg", "pos"]
+    assert annotations["d0"].consistency == pytest.approx(2 / 3)
+
+
+def test_p23_shared_failure_reaches_every_document(path):
+    with serving(in_turn(delay(0.1, status(400)))) as fake:
+        annotations = annotate(fake.url, path, ["same", "same"])
+    assert outcomes(annotations) == [Outcome.FAILED, Outcome.FAILED]
+
+
+@pytest.mark.parametrize("change", [{"temperature": 0.7}, {"max_tokens": 65}, {"model": "other"}])
+def test_p24_every_change_of_a_parameter_asks_anew_and_nothing_else_does(path, change):
+    with serving(in_turn(ok("pos"))) as fake:
+        annotate(fake.url, path, 2)
+        annotate(fake.url, path, 2, timeout_s=5.0, concurrency=1, max_attempts=9)
+        assert len(fake.calls) == 2
+        annotate(fake.url, path, 2, **change)
+        assert len(fake.calls) == 4
+
+
+def test_p24_another_address_or_demonstration_asks_anew(path):
+    with serving(in_turn(ok("pos"))) as fake, serving(in_turn(ok("neg"))) as other:
+        annotate(fake.url, path, 1)
+        assert annotate(other.url, path, 1)["d0"].value == "neg"
+        annotate(fake.url, path, 1, choose=lambda some: [(Document("x", "shown", "pos"),)] * len(some))
+    assert (len(fake.calls), len(other.calls)) == (2, 1)
+
+
+def test_p25_stored_rubbish_is_read_again_and_never_raises(path):
+    with serving(in_turn(ok("pos"))) as fake:
+        annotate(fake.url, path, 1, repair=False)
+        with Journal.open(path) as journal:
+            journal._write("update replies set body = '{\"choi'", [()]).result()
+        assert outcomes(annotate(fake.url, path, 1, repair=False)) == [Outcome.UNPARSED]
+
+
+def test_p28_stragglers_do_not_hold_the_others_up(path):
+    with serving(by_text({"text 0": delay(1.0, ok("pos"))}, ok("pos"))) as fake, Journal.open(path) as journal:
+        order = [a.document_id for a in teacher_for(fake.url, journal, concurrency=2).annotate(documents(30))]
+    assert order[-1] == "d0"
+
+
+def test_concurrency_is_what_was_asked_for(path):
+    with serving(in_turn(delay(0.2, ok("pos")))) as fake:
+        annotate(fake.url, path, 30, concurrency=6)
+    assert fake.peak == 6
+
+
+def test_b01_cap_holds_with_64_workers_and_a_higher_one_resumes(path):
+    # 5,000 answer tokens at 2 USD a million are one cent a call; prompts are free here
+    prices = {"price_in_usd": 0.0, "price_out_usd": 2.0, "max_tokens": 5000, "concurrency": 64}
+    with serving(in_turn(delay(0.02, ok("pos", usage=(100, 5000))))) as fake:
+        error = stopped(fake.url, path, n=100, budget_usd=0.10, **prices)
+        assert isinstance(error, BudgetSpent)
+        assert error.exit_code == 3
+        assert len(fake.calls) == 10
+        stopped(fake.url, path, n=100, budget_usd=0.10, **prices)
+        assert len(fake.calls) == 10
+        stopped(fake.url, path, n=100, budget_usd=0.25, **prices)
+        assert len(fake.calls) == 25
+        annotate(fake.url, path, 100, budget_usd=1.0, **prices)
+        assert len(fake.calls) == 100
+
+
+def test_b01_reservations_are_settled_at_what_calls_really_cost(path):
+    # each call may cost a cent but costs a tenth of it: the whole budget is used, not a tenth of it
+    prices = {"price_in_usd": 0.0, "price_out_usd": 2.0, "max_tokens": 5000, "concurrency": 64}
+    with serving(in_turn(ok("pos", usage=(100, 500)))) as fake:
+        stopped(fake.url, path, n=200, budget_usd=0.05, **prices)
+    assert len(fake.calls) == 41  # after 41 calls 0.041 are spent, and 0.010 more would exceed 0.05
+
+
+def test_b02_budget_of_nothing_spends_nothing(path):
+    with serving(in_turn(ok("pos"))) as fake:
+        stopped(fake.url, path, budget_usd=0.0, price_in_usd=1.0, price_out_usd=1.0)
+        assert fake.calls == []
+        assert annotate(fake.url, path, 1, budget_usd=0.0, price_in_usd=0.0, price_out_usd=0.0)["d0"].cost_usd == 0.0
+
+
+def test_b03_unknown_price_is_unknown_and_no_budget_can_be_promised(path):
+    with serving(in_turn(ok("pos"))) as fake:
+        assert annotate(fake.url, path, 1)["d0"].cost_usd is None
+        with Journal.open(path) as journal, pytest.raises(UserError, match="price of the model is unknown"):
+            list(teacher_for(fake.url, journal, budget_usd=1.0).annotate(documents(1)))
+
+
+@pytest.mark.parametrize("action", [ok("pos"), raw("{"), status(400), status(500), close_after(60, completion("pos"))])
+def test_k01_the_key_is_in_no_file_and_no_annotation(path, tmp_path, action, capfd):
+    with serving(in_turn(action)) as fake:
+        annotations = annotate(fake.url, path, 1, clock=FastClock())
+        assert fake.calls[0].headers["authorization"] == f"bearer {KEY}"
+    assert KEY not in repr(annotations)
+    for file in tmp_path.iterdir():
+        assert KEY.encode() not in file.read_bytes()
+    assert KEY not in "".join(capfd.readouterr())
+
+
+def test_k01_a_server_that_echoes_the_key_does_not_get_it_stored(path):
+    with serving(in_turn(status(400, json.dumps({"error": {"message": f"you sent {KEY}"}})))) as fake:
+        annotations = annotate(fake.url, path, 1)
+    assert "[key]" in annotations["d0"].reason
+    assert KEY.encode() not in path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "url", [f"http://host/v1?key={KEY}", f"http://host/v1?api_key={KEY}", f"http://user:{KEY}@host/v1"]
+)
+def test_k02_credentials_in_the_url_are_refused_without_repeating_them(url):
+    with pytest.raises(UserError, match="holds a credential") as caught:
+        OpenAICompatible(url, "m")
+    assert KEY not in f"{caught.value.message}{caught.value.hint}"
+
+
+def test_k02_the_provider_does_not_print_its_key():
+    provider = OpenAICompatible("http://host/v1", "m", KEY)
+    assert KEY not in f"{provider!r}{provider}{provider.url}{provider.body([])}"
+
+
+def test_k06_white_space_and_quotes_around_a_key_are_dropped_and_impossible_keys_refused(path):
+    with serving(in_turn(ok("pos"))) as fake:
+        annotate(fake.url, path, 1, key=f'\ufeff"{KEY}"\n')
+    assert fake.calls[0].headers["authorization"] == f"bearer {KEY}"
+    with pytest.raises(UserError, match="no key has"):
+        OpenAICompatible("http://host/v1", "m", "sk-one two")
+
+
+def test_closing_the_iterator_stops_sending_and_keeps_what_is_in_flight(path):
+    with serving(in_turn(delay(0.1, ok("pos")))) as fake, Journal.open(path) as journal:
+        annotations = teacher_for(fake.url, journal, concurrency=4).annotate(documents(1000))
+        next(annotations)
+        annotations.close()
+        n_calls = len(fake.calls)
+        assert n_calls <= 12
+        assert journal.counts()["replies"] == n_calls == fake.n_billed
+    assert not [thread for thread in threading.enumerate() if thread.name == "understudy-teacher"]
+
+
+def test_closing_while_the_gate_is_closed_does_not_wait_for_it(path):
+    with serving(in_turn(ok("pos"), status(429, Retry_After="300"))) as fake, Journal.open(path) as journal:
+        annotations = teacher_for(fake.url, journal, concurrency=1).annotate(documents(10))
+        next(annotations)
+        while len(fake.calls) < 2:
+            time.sleep(0.01)
+        annotations.close()
+    assert len(fake.calls) == 2
+
+
+INTERRUPTED = """
+import signal, sys
+from pathlib import Path
+import numpy as np
+from understudy.codebook import Codebook, Label, task_of
+from understudy.journal import Journal
+from understudy.records import Document
+from understudy.settings import DataSettings, TeacherSettings
+from understudy.teacher import LanguageModelTeacher, OpenAICompatible, PromptPlan
+url, path = sys.argv[1:]
+signal.signal(signal.SIGINT, signal.default_int_handler)
+with Journal.open(Path(path)) as journal:
+    plan = PromptPlan("5f0c9a77e2b1d304", lambda some: [()] * len(some))
+    teacher = LanguageModelTeacher(
+        task_of(Codebook(labels=(Label(name="pos"), Label(name="neg")))), OpenAICompatible(url, "m"), journal, plan,
+        TeacherSettings(kind="openai", model="m", concurrency=4), DataSettings(), np.random.default_rng(0),
+    )
+    try:
+        for annotation in teacher.annotate([Document(f"d{i}", f"text {i}") for i in range(1000)]):
+            sys.stdout.write("one\\n")
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        sys.exit(130)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT")
+def test_r03_interruption_drains_what_is_in_flight(path):
+    with serving(in_turn(delay(0.3, ok("pos")))) as fake:
+        child = subprocess.Popen([sys.executable, "-c", INTERRUPTED, fake.url, path], stdout=-1, text=True)
+        assert child.stdout.readline() == "one\n"
+        time.sleep(0.1)
+        child.send_signal(signal.SIGINT)
+        child.communicate(timeout=30)
+    assert child.returncode == 130
+    with Journal.open(path) as journal:
+        assert journal.counts()["replies"] == journal.counts()["requests"] == len(fake.calls) < 30
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT")
+def test_r04_second_interruption_does_not_wait(path):
+    with serving(in_turn(ok("pos"), hang())) as fake:
+        child = subprocess.Popen([sys.executable, "-c", INTERRUPTED, fake.url, path], stdout=-1, stderr=-1, text=True)
+        assert child.stdout.readline() == "one\n"
+        for _ in range(2):
+            time.sleep(0.3)
+            child.send_signal(signal.SIGINT)
+        child.communicate(timeout=20)
+    assert child.returncode == 130
+    with Journal.open(path) as journal:
+        journal.check()
+        assert journal.counts()["replies"] >= 1
+
+
+def test_works_inside_a_running_event_loop(path):
+    async def notebook():
+        return annotate(fake.url, path, 2)
+
+    with serving(in_turn(ok("pos"))) as fake:
+        assert outcomes(asyncio.run(notebook())) == [Outcome.LABELLED] * 2
