@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from transformers import AutoModel
 
 from understudy.embedding.model_folder import BUNDLED, BUNDLED_NAME, file_sha256, model_folder, weight_files
@@ -86,12 +87,12 @@ class Encoder:
     def _encode_distinct(self, texts: list[str], on_progress: Progress | None) -> FloatArray:
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
         keys = [self._key(text) for text in texts]
-        found = self._store.find(keys, vectors) if self._store else np.zeros(len(texts), dtype=np.bool_)
+        found = self._store.find(keys, vectors) if self._store is not None else np.zeros(len(texts), dtype=np.bool_)
         missing = np.flatnonzero(~found)
         for start in range(0, len(missing), WINDOW):
             rows = missing[start : start + WINDOW]
             vectors[rows] = self._compute([texts[row] for row in rows], _shifted(on_progress, start, len(missing)))
-            if self._store:
+            if self._store is not None:
                 self._store.append([keys[row] for row in rows], vectors[rows])
         return vectors
 
@@ -120,7 +121,7 @@ class Encoder:
                 network = AutoModel.from_pretrained(
                     self.folder, config=self._config, use_safetensors=True, local_files_only=True, dtype=torch.float32
                 )
-        except (OSError, ValueError, RuntimeError) as exc:
+        except (OSError, ValueError, RuntimeError, SafetensorError) as exc:
             raise UserError(f"the encoder in `{self.folder}` cannot be loaded: {exc}", "Download it again.") from exc
         return network.eval().requires_grad_(False)
 

@@ -17,6 +17,9 @@ from understudy.errors import UserError
 NO_LIMIT = 1_000_000
 """Tokenizers without a length limit state an astronomic one."""
 
+VOCABULARY_FILES = ("tokenizer.json", "vocab.*", "*.model")
+"""One of them is needed: transformers makes an empty tokenizer from nothing."""
+
 TOKENS_IN_BATCH = 4096
 """Padded tokens computed at once; more is slower on a CPU (cache) and not faster on small GPUs."""
 
@@ -90,6 +93,8 @@ def load_tokens(folder: Path, config: PretrainedConfig, max_tokens: int) -> Toke
     UserError
         If the folder has no tokenizer that works without the model's own code.
     """
+    if not any(any(folder.glob(pattern)) for pattern in VOCABULARY_FILES):
+        raise UserError(f"`{folder}` has no tokenizer.", "Choose a model with a `tokenizer.json`.")
     try:
         loaded = AutoTokenizer.from_pretrained(folder, config=config, trust_remote_code=False, local_files_only=True)
         tokenizer = Tokenizer.from_str(loaded.backend_tokenizer.to_str())
