@@ -208,3 +208,12 @@ class Prediction:
     document_id: str
     value: Value
     probabilities: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """One finding about codebook, data or machine; `level` is ok, note, warning or error."""
+
+    level: str
+    title: str
+    details: tuple[str, ...] = ()

@@ -243,3 +243,10 @@ def test_cut_weights_are_refused(model):
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(UserError, match="cannot be loaded"):
         encoder_in(model).encode(["good"])
+
+
+def test_a_text_is_embedded_once(tiny_bert, tmp_path, monkeypatch):
+    first = encoder_in(tiny_bert, tmp_path / "cache").encode(["one", "two", "one"])
+    second = encoder_in(tiny_bert, tmp_path / "cache")
+    monkeypatch.setattr(second, "_forward", lambda batch: pytest.fail("embedded again"))
+    np.testing.assert_array_equal(second.encode(["two", "one"]), first[[1, 0]])

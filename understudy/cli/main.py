@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
+from tempfile import NamedTemporaryFile
 from types import FrameType
 
-import click
 import typer
+from typer.exceptions import TyperException
 
 from understudy.cli import (
     annotate,
@@ -30,6 +32,7 @@ from understudy.errors import UnderstudyError, UserError
 
 COMMANDS = (init, check, plan, validate, annotate, train, evaluate, report, run, predict, doctor, demo)
 
+DEBUG_VARIABLE = "UNDERSTUDY_DEBUG"
 INTERRUPTED = 130
 TERMINATED = 143
 
@@ -69,18 +72,39 @@ def _exit_code(arguments: list[str]) -> int:
     except UnderstudyError as exc:
         print_error(exc, as_json)
         return exc.exit_code
-    except click.ClickException as exc:
-        print_error(UserError(exc.format_message(), "Run `understudy --help`."), as_json)
-        return 2
+    except TyperException as exc:
+        print_error(UserError(_usage_message(exc), "Run `understudy --help`."), as_json)
+        return UserError.exit_code
     except Terminated:
         print_error(UserError("Terminated.", "The same command goes on where this one stopped."), as_json)
         return TERMINATED
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         print_error(UserError("Interrupted.", "The same command goes on where this one stopped."), as_json)
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as exc:
+        if os.environ.get(DEBUG_VARIABLE):
+            raise
+        print_error(_unexpected(exc), as_json)
+        return UserError.exit_code
+
+
+def _usage_message(error: TyperException) -> str:
+    """The complaint about a command line, with the nearest right name where there is one."""
+    format_message = getattr(error, "format_message", None)
+    return str(format_message()) if format_message else str(error)
+
+
+def _unexpected(error: Exception) -> UserError:
+    """One line for a fault of ours; the traceback, without the values of variables, goes to a file."""
+    with NamedTemporaryFile("w", prefix="understudy-", suffix=".log", delete=False, encoding="utf-8") as file:
+        file.write("".join(traceback.format_exception(error)))
+    return UserError(
+        f"unexpected {type(error).__name__}: {error}",
+        f"This should not happen. The details are in {file.name}; `understudy doctor` says whether the machine is fit.",
+    )
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from understudy.codebook import lint
 from understudy.corpus import check_corpus
-from understudy.report.data import Remark
+from understudy.records import Remark
 
 if TYPE_CHECKING:
     from understudy.pipeline.project import Project

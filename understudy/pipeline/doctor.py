@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from understudy.errors import UnderstudyError
-from understudy.report.data import Remark
+from understudy.records import Remark
 from understudy.settings import FILE_NAME, Settings, read_settings
 
 PACKAGES = ("torch", "transformers", "scikit-learn", "numpy", "pyarrow", "pydantic")

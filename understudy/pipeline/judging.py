@@ -19,7 +19,6 @@ from understudy.evaluation import (
     bootstrap_statistic,
     compare,
     confusion,
-    count,
     headline_interval,
     headline_score,
     label_intervals,
@@ -29,7 +28,7 @@ from understudy.evaluation import (
 from understudy.evaluation.metrics import defined_mean, precision, recall
 from understudy.pipeline.annotation import total_cost
 from understudy.pipeline.arms import TrainedArm, gold_probabilities, stored_annotations, thresholds_of, trained_arms
-from understudy.pipeline.validation import headline_of
+from understudy.pipeline.validation import count_values, headline_of
 from understudy.records import Annotation, Document, Outcome, Role, Value
 from understudy.report.data import ArmResult
 
@@ -147,7 +146,7 @@ def _judged(
     task, headline = project.task, headline_of(project.task)
     truth = task.encode([document.value for document in documents])
     given = [task.encode(row) for row in values]
-    counts = [count(truth, row) for row in given]
+    counts = [count_values(task, documents, row) for row in values]
     mean = Counts.mean(counts)
     groups = _groups(documents)
     result = ArmResult(

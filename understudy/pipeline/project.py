@@ -19,7 +19,7 @@ from understudy.corpus import GoldLedger, read_documents, same_text_key, split_g
 from understudy.errors import UserError
 from understudy.journal import Journal
 from understudy.pipeline.listener import Listener, SilentListener
-from understudy.records import Document, HumanLabel, Role
+from understudy.records import Document, HumanLabel, Remark, Role
 from understudy.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from understudy.pipeline.plan import Plan
     from understudy.pipeline.result import RunResult
     from understudy.pipeline.validation import Validation
-    from understudy.report.data import Remark
     from understudy.scoring import ScoreSummary
 
 JOURNAL_NAME = "journal.sqlite"
@@ -100,7 +99,7 @@ class Project:
         """Which human-labelled text may be used for what; roles given once stay."""
         with self.journal() as journal:
             ledger = split_gold(self.gold, self.settings.gold, self.settings.project.seed, journal.roles())
-            journal.assign_roles({document.id: ledger.role_of(document.id) for document in self.gold}).result()
+            journal.assign_roles(ledger.roles).result()
             journal.add_human_labels(self._new_human_labels(journal), self.task.to_json).result()
         return ledger
 

@@ -75,4 +75,5 @@ def headline_of(task: Task) -> Headline:
 
 def count_values(task: Task, documents: Sequence[Document], values: Sequence[Any]) -> Counts:
     """Counts of given values against the human ones; None is no answer."""
-    return count(task.encode([document.value for document in documents]), task.encode(values))
+    answered = np.array([value is not None for value in values], dtype=np.bool_)
+    return count(task.encode([document.value for document in documents]), task.encode(values), answered)
