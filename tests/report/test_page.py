@@ -257,9 +257,9 @@ def test_other_reports_print(build_report, kind):
         assert "F1 of no" in Reader(printed(build_report(labels=("yes", "no"), n=60, positive=1))).text
     else:
         data = build_report(labels=labels, n=60)
+        teacher = replace(data.teacher, gate=None, outcomes={}, consistency=(), cost_usd=None)
         bare = replace(data, arms=(), comparisons=(), recommended=None, recommendation="", disagreements=(),
-                       remarks=(), notes=(), provenance={}, commands=(),
-                       teacher=replace(data.teacher, gate=None, outcomes={}, consistency=(), cost_usd=None))  # fmt: skip
+                       remarks=(), notes=(), provenance={}, commands=(), teacher=teacher)  # fmt: skip
         text = Reader(printed(bare)).text
         assert "No labeller was judged" in text
         assert "The teacher was not asked about any text" in text

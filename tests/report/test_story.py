@@ -70,9 +70,15 @@ def test_not_yet_without_hope_asks_for_no_number(six_labels):
 
 
 def test_a_higher_test_score_is_named_but_not_followed(six_labels):
-    top = max(six_labels.arms, key=lambda arm: arm.scores.headline.f1)
-    assert top.name != six_labels.recommended
-    assert f"Highest on test is `{top.name}`" in tell_tiles(six_labels)[1].detail
+    tile = tell_tiles(replace(six_labels, recommended="human-250"))[1]
+    assert tile.answer == "human-250"
+    assert "Highest on test is the teacher itself, `teacher-direct`, 0." in tile.detail
+    students = replace(six_labels, recommended="human-250", arms=six_labels.arms[:-1])
+    assert "Highest on test is `teacher+human`, 0." in tell_tiles(students)[1].detail
+
+
+def test_the_highest_is_not_named_twice(six_labels):
+    assert "Highest" not in tell_tiles(replace(six_labels, arms=six_labels.arms[:-1]))[1].detail
 
 
 def test_decidable_counts_every_rival_once(six_labels):
@@ -105,7 +111,7 @@ def test_a_teacher_judged_on_dev_is_not_compared_silently(six_labels):
     direct = replace(six_labels.arms[-1], judged_on="dev")
     data = replace(six_labels, arms=(*six_labels.arms[:-1], direct))
     assert any("not comparable" in limit for limit in tell_limits(data))
-    assert "Highest on test is `teacher-direct`" not in tell_tiles(data)[1].detail
+    assert "teacher itself" not in tell_tiles(data)[1].detail
 
 
 def test_shared_demo_and_dev_are_a_limit(six_labels):

@@ -18,6 +18,12 @@ FONT_SIZE = 9.0
 UNIT_IN = 0.074
 """Inches that one Latin character of `FONT_SIZE` may take."""
 
+MEASURED_IN = "DejaVu Sans"
+"""The font that matplotlib brings along, so that a drawing is the same wherever it is made."""
+
+SHOWN_IN = "'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', 'Noto Sans', 'DejaVu Sans'"
+"""Fonts that a reader may have; none is as wide as the one measured in."""
+
 INK, SOFT, FAINT = "#1b1f24", "#59636e", "#d9dee3"
 STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
@@ -25,7 +31,7 @@ STYLE: dict[str, Any] = {
     "text.parse_math": False,
     "axes.unicode_minus": False,
     "font.family": ["sans-serif"],
-    "font.sans-serif": ["Helvetica Neue", "Helvetica", "Arial", "Liberation Sans", "DejaVu Sans", "Noto Sans"],
+    "font.sans-serif": [MEASURED_IN],
     "font.size": FONT_SIZE,
     "axes.titlesize": FONT_SIZE,
     "axes.titleweight": "bold",
@@ -73,7 +79,7 @@ def draw(width: float, height: float, title: str, paint: Callable[[Sheet], None]
         paint(Sheet(figure, width, height))
         file = StringIO()
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None, "Title": unhidden(title)})
-    return file.getvalue()
+    return file.getvalue().replace(f"px '{MEASURED_IN}', sans-serif", f"px {SHOWN_IN}, sans-serif")
 
 
 def units(text: str) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from understudy.evaluation import Gate
 from understudy.records import Outcome, Role
 from understudy.report.data import ArmResult, ReportData, TeacherResult
-from understudy.report.derived import chosen_student, direct_teacher
+from understudy.report.derived import Family, chosen_student, direct_teacher, family_of
 from understudy.report.words import counted, decimal, estimate, listed, percent
 
 FEW_TEXTS = 20
@@ -134,8 +134,10 @@ def _top_note(data: ReportData, chosen: ArmResult) -> str:
     top = max(known, key=lambda arm: arm.scores.headline.f1, default=chosen)
     if top.name == chosen.name or not math.isfinite(chosen.scores.headline.f1):
         return ""
-    best = estimate(top.scores.headline.f1, top.intervals.get("f1"))
-    return f" Highest on test is `{top.name}`, {best}; choosing by test would flatter it."
+    best = f"`{top.name}`, {estimate(top.scores.headline.f1, top.intervals.get('f1'))}"
+    if family_of(top) is Family.DIRECT:
+        return f" Highest on test is the teacher itself, {best}, but every text has to be given to it."
+    return f" Highest on test is {best}; choosing by test would flatter it."
 
 
 def _decidable_tile(data: ReportData) -> Tile:
