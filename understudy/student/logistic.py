@@ -18,7 +18,9 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Loss = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
 
-GRADIENT_TOLERANCE = 1e-6
+EXACT, COARSE = 1e-6, 1e-4
+"""Largest gradient entry at the end: of the model that is kept, and of those that only compare values of C."""
+
 MAX_ITERATIONS = 1000
 SMALLEST_PROBABILITY = 1e-15
 UNDECIDED_C = 1.0
@@ -68,20 +70,21 @@ class Logistic:
         return result
 
 
-def fit_logistic(problem: Problem, c: FloatArray, start: Logistic | None = None) -> Logistic:
+def fit_logistic(problem: Problem, c: FloatArray, start: Logistic | None = None, tolerance: float = EXACT) -> Logistic:
     """The minimum of the objective.
 
     Parameters
     ----------
     c : shape (K,), > 0; exclusive labels share the first one.
     start : where to begin; changes only the time it takes.
+    tolerance : largest entry of the gradient, per unit of weight, at the end.
     """
     n_labels, n_features = problem.targets.shape[1], problem.features.shape[1]
     columns, intercepts = _free_columns(problem)
     coefficients = np.zeros((n_labels, n_features))
     if len(columns):
         begin = _packed(start, columns, n_features)
-        coefficients[columns], intercepts[columns] = _minimise(problem, columns, c, begin)
+        coefficients[columns], intercepts[columns] = _minimise(problem, columns, c, begin, tolerance)
     return Logistic(coefficients, intercepts, problem.is_exclusive)
 
 
@@ -131,7 +134,7 @@ def _fold_losses(problem: Problem, grid: FloatArray, is_held_out: NDArray[np.boo
     losses = np.empty((len(grid), problem.targets.shape[1]))
     model: Logistic | None = None
     for row, c in enumerate(grid):
-        model = fit_logistic(training, np.full(problem.targets.shape[1], c), model)
+        model = fit_logistic(training, np.full(problem.targets.shape[1], c), model, COARSE)
         losses[row] = _log_losses(model.probabilities(held_out.features), held_out)
     return losses
 
@@ -163,7 +166,9 @@ def _packed(start: Logistic | None, columns: IntArray, n_features: int) -> Float
     return packed
 
 
-def _minimise(problem: Problem, columns: IntArray, c: FloatArray, start: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _minimise(
+    problem: Problem, columns: IntArray, c: FloatArray, start: FloatArray, tolerance: float
+) -> tuple[FloatArray, FloatArray]:
     targets, total = problem.targets[:, columns], problem.weights.sum()
     share = (problem.weights / total)[:, None]
     penalty = (1 / (c[columns] * total))[:, None]
@@ -177,7 +182,7 @@ def _minimise(problem: Problem, columns: IntArray, c: FloatArray, start: FloatAr
         gradient = np.column_stack([residuals.T @ problem.features + penalty * weights, residuals.sum(axis=0)])
         return float((losses * share).sum() + 0.5 * (penalty * weights**2).sum()), gradient.ravel()
 
-    options = {"maxiter": MAX_ITERATIONS, "gtol": GRADIENT_TOLERANCE, "ftol": 64 * np.finfo(float).eps, "maxls": 50}
+    options = {"maxiter": MAX_ITERATIONS, "gtol": tolerance, "ftol": 64 * np.finfo(float).eps, "maxls": 50}
     packed = minimize(objective, start.ravel(), method="L-BFGS-B", jac=True, options=options).x.reshape(start.shape)
     return packed[:, :-1], packed[:, -1]
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from transformers import AutoModelForSequenceClassification
 
 from understudy.embedding import network_config, parse_config, quiet_transformers
@@ -42,7 +43,7 @@ def load_network(folder: Path, labels: Sequence[str], pad_id: int) -> Any:
                 ignore_mismatched_sizes=True,
                 dtype=torch.float32,
             )
-    except (OSError, ValueError, RuntimeError) as exc:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as exc:
         raise UserError(
             f"the model in `{folder}` cannot be fine-tuned: {exc}", "Choose an encoder such as BERT or RoBERTa."
         ) from exc
