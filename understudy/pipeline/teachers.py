@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+import os
+import secrets
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from understudy.corpus import read_recorded, text_digest
 from understudy.errors import UserError
@@ -16,6 +21,9 @@ if TYPE_CHECKING:
     from understudy.journal import Journal
     from understudy.pipeline.project import Project
     from understudy.teacher import Teacher
+
+
+NONCE = "nonce"
 
 
 @dataclass(frozen=True)
@@ -78,7 +86,73 @@ def _open_nearest(project: Project) -> OpenedTeacher:
 
 
 def _open_llm(project: Project) -> OpenedTeacher:
-    raise NotImplementedError
+    from understudy.prompts import template_digest
+
+    settings = project.settings
+    demo = () if settings.prompt.demonstrations == "none" else project.gold_of(Role.DEMO)
+    digest = _digest(
+        template_digest(project.task),
+        settings.prompt.model_dump(),
+        settings.embedding.model_dump() if settings.prompt.demonstrations == "knn" else {},
+        settings.teacher.model_dump(include={"model", "base_url", "temperature", "replicates", "max_tokens"}),
+        settings.data.model_dump(include={"max_characters", "overlong"}),
+        _contents(demo),
+    )
+    return OpenedTeacher(settings.teacher.name, digest, lambda journal: _language_model(project, journal, demo, digest))
+
+
+def _language_model(project: Project, journal: Journal, demo: Sequence[Document], digest: str) -> Teacher:
+    from understudy.teacher import LanguageModelTeacher, OpenAICompatible, PromptPlan
+
+    settings = project.settings
+    provider = OpenAICompatible(
+        settings.teacher.base_url,
+        settings.teacher.model,
+        os.environ.get(settings.teacher.api_key_env, ""),
+        temperature=settings.teacher.temperature,
+        max_tokens=settings.teacher.max_tokens,
+        max_connections=settings.teacher.concurrency,
+    )
+    plan = PromptPlan(
+        nonce=_nonce(journal),
+        choose=_chooser(project, demo),
+        repair=settings.prompt.repair,
+        codebook_digest=project.codebook_digest,
+        prompt_digest=digest,
+    )
+    rng = np.random.default_rng()
+    return LanguageModelTeacher(project.task, provider, journal, plan, settings.teacher, settings.data, rng)
+
+
+def _nonce(journal: Journal) -> str:
+    """The project's random code around texts: nobody who writes texts can know it, and every run has the same."""
+    nonce = journal.recall(NONCE)
+    if nonce is None:
+        nonce = secrets.token_hex(6)
+        journal.remember(NONCE, nonce).result()
+    return nonce
+
+
+def _chooser(project: Project, demo: Sequence[Document]) -> Callable[[Sequence[Document]], list[tuple[Document, ...]]]:
+    """Demonstrations for documents; the same for a document whenever it is asked about."""
+    from understudy.prompts import select_demonstrations
+
+    prompt = project.settings.prompt
+
+    def vectors(documents: Sequence[Document]) -> NDArray[np.float32]:
+        if prompt.demonstrations != "knn" or not demo:
+            return np.zeros((len(documents), 1), dtype=np.float32)
+        return project.encoder.encode([document.text for document in documents])
+
+    demo_vectors = vectors(demo)
+
+    def choose(documents: Sequence[Document]) -> list[tuple[Document, ...]]:
+        rng = np.random.default_rng([project.settings.project.seed, 8])
+        return select_demonstrations(
+            prompt.demonstrations, prompt.k, demo, demo_vectors, documents, vectors(documents), rng
+        )
+
+    return choose
 
 
 def _contents(documents: Iterable[Document]) -> list[Any]:
