@@ -26,7 +26,7 @@ def annotate(url: str, path: Path) -> None:
     settings = TeacherSettings(
         kind="openai", model="fake", base_url=url, concurrency=CONCURRENCY, price_in_usd=1.0, price_out_usd=1.0
     )
-    provider = OpenAICompatible(url, "fake", max_connections=CONCURRENCY)
+    provider = OpenAICompatible(url, "fake")
     plan = PromptPlan("5f0c9a77e2b1d304", lambda documents: [()] * len(documents), True, "codebook", "prompt")
     with Journal.open(path) as journal:
         teacher = LanguageModelTeacher(

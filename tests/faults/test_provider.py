@@ -41,10 +41,8 @@ def settings(**changes):
 
 def teacher_for(url, journal, clock=None, repair=True, choose=None, key=KEY, **changes):
     chosen = settings(**changes)
-    provider = OpenAICompatible(
-        url, chosen.model, key, temperature=chosen.temperature, max_tokens=chosen.max_tokens,
-        max_connections=chosen.concurrency,
-    )  # fmt: skip
+    temperature, max_tokens = chosen.temperature, chosen.max_tokens
+    provider = OpenAICompatible(url, chosen.model, key, temperature=temperature, max_tokens=max_tokens)
     plan = PromptPlan(NONCE, choose or (lambda some: [()] * len(some)), repair, "cb", "pr")
     rng = np.random.default_rng(0)
     return LanguageModelTeacher(TASK, provider, journal, plan, chosen, DataSettings(), rng, clock)

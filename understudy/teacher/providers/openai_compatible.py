@@ -6,8 +6,9 @@ followed. Deadlines and retries are the driver's.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,7 +35,6 @@ class OpenAICompatible:
     api_key : "" for servers that need none; white space and quotes around it are dropped.
     temperature : in [0, 2].
     max_tokens : ceiling of one answer.
-    max_connections : open at once.
 
     Raises
     ------
@@ -50,7 +50,6 @@ class OpenAICompatible:
         *,
         temperature: float = 0.0,
         max_tokens: int = 64,
-        max_connections: int = 16,
     ) -> None:
         if not model.strip():
             raise UserError("`teacher.model` is empty.", "Name the model as the endpoint knows it.")
@@ -60,7 +59,6 @@ class OpenAICompatible:
         self._model = model
         self._temperature = temperature
         self._key = _clean_key(api_key)
-        self._max_connections = max_connections
 
     def body(self, messages: Sequence[Message]) -> Mapping[str, Any]:
         """Model, messages and sampling parameters."""
@@ -74,16 +72,27 @@ class OpenAICompatible:
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[Send]:
-        """One pool of connections; closed at the end."""
-        limits = httpx.Limits(max_connections=self._max_connections, max_keepalive_connections=self._max_connections)
-        headers = {"content-type": "application/json", **self._credentials()}
-        timeout = httpx.Timeout(None, connect=CONNECT_TIMEOUT_S)
-        async with httpx.AsyncClient(headers=headers, limits=limits, timeout=timeout, follow_redirects=False) as client:
+        """As many connections as there are calls at once, kept open between calls, closed at the end.
+
+        Each has a client of its own: one client's pool searches all its connections for every call.
+        """
+        idle: list[httpx.AsyncClient] = []
+        certificates = httpx.create_ssl_context()
+        async with AsyncExitStack() as clients:
 
             async def send(body: str) -> str:
-                return await self._send(client, body)
+                client = idle.pop() if idle else await clients.enter_async_context(self._client(certificates))
+                try:
+                    return await self._send(client, body)
+                finally:
+                    idle.append(client)
 
             yield send
+
+    def _client(self, certificates: ssl.SSLContext) -> httpx.AsyncClient:
+        headers = {"content-type": "application/json", **self._credentials()}
+        timeout = httpx.Timeout(None, connect=CONNECT_TIMEOUT_S)
+        return httpx.AsyncClient(headers=headers, timeout=timeout, verify=certificates, follow_redirects=False)
 
     def read(self, raw: str) -> Completion:
         """As `read_chat_completion`."""
