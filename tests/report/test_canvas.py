@@ -18,6 +18,14 @@ def test_text_stays_verbatim_in_any_script(text):
     assert text in [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
 
 
+def test_readers_see_their_own_fonts_and_labels_stay_verbatim():
+    svg = draw(3, 2, "t", titled("'DejaVu Sans', <text style=\"'DejaVu Sans'"))
+    root = ET.fromstring(svg)
+    shown = list(root.iter("{http://www.w3.org/2000/svg}text"))
+    assert all("Helvetica" in element.get("style") for element in shown)
+    assert "'DejaVu Sans', <text style=\"'DejaVu Sans'" in [element.text for element in shown]
+
+
 def test_the_same_drawing_gives_the_same_bytes():
     assert draw(3, 2, "t", titled("x")) == draw(3, 2, "t", titled("x"))
 

@@ -6,6 +6,7 @@ reader's own fonts; all room for text is therefore reckoned from its characters,
 
 from __future__ import annotations
 
+import re
 import unicodedata
 import warnings
 from collections.abc import Callable
@@ -23,6 +24,8 @@ MEASURED_IN = "DejaVu Sans"
 
 SHOWN_IN = "'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', 'Noto Sans', 'DejaVu Sans'"
 """Fonts that a reader may have; none is as wide as the one measured in."""
+
+_MEASURED_STYLE = re.compile(rf"(<text style=\"[^\"]*?)'{MEASURED_IN}'")
 
 INK, SOFT, FAINT = "#1b1f24", "#59636e", "#d9dee3"
 STYLE: dict[str, Any] = {
@@ -79,7 +82,7 @@ def draw(width: float, height: float, title: str, paint: Callable[[Sheet], None]
         paint(Sheet(figure, width, height))
         file = StringIO()
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None, "Title": unhidden(title)})
-    return file.getvalue().replace(f"px '{MEASURED_IN}', sans-serif", f"px {SHOWN_IN}, sans-serif")
+    return _MEASURED_STYLE.sub(rf"\g<1>{SHOWN_IN}", file.getvalue())
 
 
 def units(text: str) -> int:
