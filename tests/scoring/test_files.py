@@ -3,6 +3,7 @@ import hashlib
 import json
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -269,6 +270,31 @@ def test_folder_of_somebody_else_is_left_alone(tmp_path):
     with pytest.raises(UserError, match=r"thesis\.docx"):
         score_file(LengthStudent(), source, tmp_path / "out.csv")
     assert thesis.read_text() == "years of work"
+
+
+def peak_bytes(source, target):
+    tracemalloc.start()
+    try:
+        student = LengthStudent()
+        student.asked = Forgetful()
+        score_file(student, source, target, batch_rows=500)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+class Forgetful:
+    def __iadd__(self, texts):
+        return self
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_ten_times_the_rows_need_no_more_memory(tmp_path, suffix):
+    peak_bytes(many_rows(tmp_path / "warm.csv", 500), tmp_path / f"warm_out{suffix}")
+    small = peak_bytes(many_rows(tmp_path / "small.csv", 1_000), tmp_path / f"small_out{suffix}")
+    large = peak_bytes(many_rows(tmp_path / "large.csv", 10_000), tmp_path / f"large_out{suffix}")
+    # both are about 1.1 MB, most of it the digested head of the source; 10,000 kept rows would be several MB
+    assert large < 1.5 * small
 
 
 def killed_runs(source, target, how):
