@@ -259,13 +259,13 @@ def _assign(items: Sequence[Item], rng: np.random.Generator) -> Roles:
     if not test:
         source = answered or human
         n = len(source)
-        test, rest = _draw(source, MOST_TEST if n >= MANY else n // 2, rng)
+        test, rest = _draw(source, MOST_TEST if n >= MANY else 2 * n // 5, rng)
         answered, human = (rest, human) if answered else (answered, rest)
     dev = _dev_for_the_gate(test, val, answered, n_answered, rng)
     answered = _without(answered, dev)
     demo, human = _draw(human, min(MOST_DEMO, _two_thirds(human) if not answered else len(human)), rng)
     if not demo:
-        demo, answered = _draw(answered, min(MOST_DEMO, _two_thirds(answered)), rng)
+        demo, answered = _draw(answered, min(MOST_DEMO, 9 * len(answered) // 10), rng)
     human_dev, val = _draw(_without(val, dev), MOST_DEV, rng)
     if not human_dev and (human or not dev):
         human_dev, human = _draw(human, min(MOST_DEV, len(human) // 2), rng)

@@ -71,9 +71,9 @@ def test_texts_with_llm_labels_are_split_and_the_pool_hides_its_labels(tmp_path)
     public_set.convert(source, tmp_path / "project", Options())
     settings, pool, gold = read(tmp_path / "project")
     sizes = {role: len(documents) for role, documents in by_role(gold).items()}
-    # 400 texts: half test; 400 / 8 = 50 dev; of the remaining 150 two thirds demo, one third pool
-    assert sizes == {Role.TEST: 200, Role.DEV: 50, Role.DEMO: 100}
-    assert len(pool) == 50
+    # 400 texts: two fifths test; 400 / 8 = 50 dev; of the remaining 190 nine tenths demo, one tenth pool
+    assert sizes == {Role.TEST: 160, Role.DEV: 50, Role.DEMO: 171}
+    assert len(pool) == 19
     lines = (tmp_path / "project" / "data" / "pool.jsonl").read_text(encoding="utf-8").splitlines()
     assert all("label" not in json.loads(line) for line in lines)
     assert (settings.teacher.kind, settings.teacher.model) == ("recorded", "llm1")
@@ -98,7 +98,7 @@ def test_own_training_and_validation_files_become_demo_and_dev(tmp_path):
     files = {"data.jsonl": rows(80, llm1=right), "gold_train.jsonl": rows(1200, "t"), "gold_val.jsonl": rows(40, "v")}
     made = public_set.convert(make_set(tmp_path / "set", files, {"llm1": 0.9}), tmp_path / "project", Options())
     # 80 with answers: 40 test, 10 dev (the gate), 30 pool; 1000 of the training file, all 40 of the validation file
-    assert made.roles.counts() == {"pool": 30, "demo": 1000, "dev": 50, "test": 40, "left_out": 200}
+    assert made.roles.counts() == {"pool": 38, "demo": 1000, "dev": 50, "test": 32, "left_out": 200}
     assert {item.id[0] for item in made.roles.demo} == {"t"}
     assert made.answered("dev") == 10
 
@@ -162,7 +162,7 @@ def test_texts_of_one_query_stay_on_one_side(tmp_path):
     ]
     assert not sides[0] & sides[2]
     assert not sides[1] & sides[2]
-    assert made.roles.counts()["test"] == pytest.approx(150, abs=6)
+    assert made.roles.counts()["test"] == pytest.approx(120, abs=6)
     settings, _, gold = read(tmp_path / "p")
     assert settings.data.group == "group"
     assert len({d.group for d in gold}) == len({d.text.split("\n")[0] for d in gold})
@@ -173,7 +173,7 @@ def test_group_regex_must_match_every_text(tmp_path):
     with pytest.raises(UserError, match="50 of 60"):
         public_set.convert(source, tmp_path / "p", Options(group_regex=r"text (\d)\Z"))
     made = public_set.convert(source, tmp_path / "p", Options(group_regex=r"(\d)\Z"))
-    assert len({item.group for item in made.roles.test}) == 5
+    assert len({item.group for item in made.roles.test}) == 4
 
 
 def test_same_seed_gives_the_same_files_and_another_seed_other_ones(tmp_path):
@@ -222,7 +222,7 @@ def test_command_line_prints_the_choices_and_fails_with_a_hint(tmp_path, capsys)
     assert public_set.main([str(source), str(tmp_path / "p"), "--kind", "encoder"]) == 0
     printed = capsys.readouterr().out
     assert "teacher: m (recorded)" in printed
-    assert "test labels: no 10, yes 10" in printed
+    assert "test labels: no 8, yes 8" in printed
     assert read_settings(tmp_path / "p").student.kind == "encoder"
     assert public_set.main([str(tmp_path), str(tmp_path / "q")]) == 2
     assert "no set folder" in capsys.readouterr().err

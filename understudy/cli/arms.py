@@ -19,7 +19,7 @@ def print_arms(data: ReportData) -> None:
         (_row(arm) for arm in data.arms),
         right=(1, 2),
     )
-    print_lines([comparison.verdict for comparison in data.comparisons])
+    print_lines([f"{c.a} against {c.b}: {c.verdict}" for c in data.comparisons])
     if data.recommendation:
         print_lines(["", data.recommendation])
 

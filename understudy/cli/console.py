@@ -17,13 +17,17 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 STEPS_WITHOUT_TERMINAL = 10
+PIPED_WIDTH = 200
 
 
 def console(*, is_error: bool = False) -> Console:
     """A console that highlights nothing and reads no markup in data."""
     from rich.console import Console
 
-    return Console(stderr=is_error, highlight=False, markup=False, soft_wrap=True, emoji=False)
+    found = Console(stderr=is_error, highlight=False, markup=False, soft_wrap=True, emoji=False)
+    if not found.is_terminal:
+        found.width = PIPED_WIDTH
+    return found
 
 
 def clean(text: str) -> str:
@@ -52,7 +56,7 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Seq
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column, title in enumerate(header):
-        table.add_column(title, justify="right" if column in right else "left")
+        table.add_column(title, justify="right" if column in right else "left", no_wrap=True)
     for row in rows:
         table.add_row(*(Text(clean(cell)) for cell in row))
     console().print(table)

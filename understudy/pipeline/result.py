@@ -156,7 +156,7 @@ def _consistency(validation: Validation) -> tuple[ConsistencyLevel, ...]:
     shares = [np.nan if a.consistency is None else a.consistency for a in annotations]
     right = [a.value == document.value for a, document in zip(annotations, validation.documents, strict=True)]
     table = accuracy_by_consistency(shares, right)
-    levels = (table.unanimous, table.split, *table.by_value)
+    levels = (table.unanimous, table.split, *(one for one in table.by_value if one.name != "1.00"))
     return tuple(ConsistencyLevel(one.name, one.n, round(one.n * one.accuracy) if one.n else 0, one.interval)
                  for one in levels)  # fmt: skip
 
