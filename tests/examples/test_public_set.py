@@ -77,7 +77,7 @@ def test_texts_with_llm_labels_are_split_and_the_pool_hides_its_labels(tmp_path)
     lines = (tmp_path / "project" / "data" / "pool.jsonl").read_text(encoding="utf-8").splitlines()
     assert all("label" not in json.loads(line) for line in lines)
     assert (settings.teacher.kind, settings.teacher.model) == ("recorded", "llm1")
-    assert sum(d.value == "yes" for d in by_role(gold)[Role.TEST]) == 100, "stratified"
+    assert sum(d.value == "yes" for d in by_role(gold)[Role.TEST]) == 80, "stratified"
 
 
 def test_at_most_1000_of_many_texts_judge(tmp_path):
