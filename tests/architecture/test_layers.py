@@ -62,11 +62,3 @@ def test_the_rule_itself_sees_a_climbing_import():
     assert forbidden("corpus", imported_rooms("import understudy.embedding")) == {"embedding"}
     assert forbidden("teacher", imported_rooms("from understudy import records, journal")) == {"journal"}
     assert not forbidden("pipeline", imported_rooms("from understudy.teacher import driver"))
-
-
-@pytest.mark.parametrize("path", [p for p in FILES if p.name == "__init__.py"], ids=lambda p: p.parent.name)
-def test_public_names_are_sorted(path):
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":
-            names = ast.literal_eval(node.value)
-            assert names == sorted(names)

@@ -5,4 +5,4 @@ from understudy.student.encoder import EncoderStudent
 from understudy.student.linear import LinearStudent
 from understudy.student.registry import STUDENTS, load_student, make_student
 
-__all__ = ["EncoderStudent", "LinearStudent", "STUDENTS", "Step", "Student", "load_student", "make_student"]
+__all__ = ["STUDENTS", "EncoderStudent", "LinearStudent", "Step", "Student", "load_student", "make_student"]
