@@ -1,10 +1,12 @@
 """Labels 500 texts with a model and a journal, in processes that can be killed.
 
-``python annotating_child.py URL`` loads everything once; for each line with a journal path it forks a child that
-labels, and prints the child process id, then its exit status.
+``python annotating_child.py URL`` loads everything once; for each line ``JOURNAL POINT`` it forks a child that labels,
+and prints the child process id, then its exit status. At the 50th call a child kills itself at POINT, if it is one of
+`after_intent`, `after_reply` and `after_commit`.
 """
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -22,7 +24,38 @@ DOCUMENTS = tuple(Document(f"d{i}", f"text number {i}") for i in range(500))
 TASK = task_of(Codebook(labels=tuple(Label(name=name) for name in LABELS)))
 
 
-def annotate(url: str, path: Path) -> None:
+class FatalStore:
+    """A journal that kills its process at a named point of the 50th call."""
+
+    def __init__(self, journal, point):
+        self._journal, self._point, self._n = journal, point, 0
+
+    def __getattr__(self, name):
+        return getattr(self._journal, name)
+
+    def intend(self, *arguments):
+        intended = self._journal.intend(*arguments)
+        self._n += 1
+        if self._point == "after_intent":
+            self._die(intended)
+        return intended
+
+    def settle(self, reply):
+        if self._point == "after_reply":
+            self._die()
+        settled = self._journal.settle(reply)
+        if self._point == "after_commit":
+            self._die(settled)
+        return settled
+
+    def _die(self, *writes):
+        if self._n >= 50:
+            for write in writes:
+                write.result()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def annotate(url: str, path: Path, point: str) -> None:
     settings = TeacherSettings(
         kind="openai", model="fake", base_url=url, concurrency=CONCURRENCY, price_in_usd=1.0, price_out_usd=1.0
     )
@@ -30,7 +63,7 @@ def annotate(url: str, path: Path) -> None:
     plan = PromptPlan("5f0c9a77e2b1d304", lambda documents: [()] * len(documents), True, "codebook", "prompt")
     with Journal.open(path) as journal:
         teacher = LanguageModelTeacher(
-            TASK, provider, journal, plan, settings, DataSettings(), np.random.default_rng(0)
+            TASK, provider, FatalStore(journal, point), plan, settings, DataSettings(), np.random.default_rng(0)
         )
         known = journal.annotations(teacher.name, "codebook", "prompt", TASK.from_json)
         missing = [document for document in DOCUMENTS if document.id not in known]
@@ -42,7 +75,8 @@ def main(url: str) -> None:
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
-            annotate(url, Path(line.strip()))
+            path, point = line.split()
+            annotate(url, Path(path), point)
             os._exit(0)
         sys.stdout.write(f"{child}\n")
         sys.stdout.flush()

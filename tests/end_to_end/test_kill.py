@@ -1,4 +1,4 @@
-"""Case R-01: killed at random moments and resumed, nothing that was paid for is lost or paid for again."""
+"""Cases R-01, R-02, R-07: killed at any moment and resumed, nothing that was paid for is lost or paid for again."""
 
 import hashlib
 import json
@@ -44,9 +44,9 @@ def nursery(ledger_path):
         process.communicate()
 
 
-def run(nursery, journal_path):
+def run(nursery, journal_path, point="never"):
     """Start a child; its process id."""
-    nursery.stdin.write(f"{journal_path}\n")
+    nursery.stdin.write(f"{journal_path} {point}\n")
     return int(nursery.stdout.readline())
 
 
@@ -137,3 +137,24 @@ def test_r07_nothing_left_asks_nothing(nursery, ledger_path, tmp_path):
         run(nursery, tmp_path / "journal.sqlite")
         assert nursery.stdout.readline() == "0\n"
         assert len(billed(ledger_path)) == N_DOCUMENTS
+
+
+@pytest.mark.parametrize("point", ["after_intent", "after_reply", "after_commit"])
+def test_r02_killed_at_a_named_point(nursery, ledger_path, tmp_path, point):
+    journal_path = tmp_path / "journal.sqlite"
+    run(nursery, journal_path, point)
+    assert int(nursery.stdout.readline()) == signal.SIGKILL
+    time.sleep(0.02)
+    replied, in_flight = state(journal_path)
+    n_calls, paid = len(billed(ledger_path)), _hashes(journal_path, replied)
+    assert in_flight
+    with Journal.open(journal_path, read_only=True) as journal:
+        n_uncertain = round(journal.spent_usd() * 1e6) - 105 * len(replied)  # a settled call costs 105 millionths
+    assert n_uncertain > 0, "what may have been billed counts as spent"
+    run(nursery, journal_path)
+    assert nursery.stdout.readline() == "0\n"
+    ledger = billed(ledger_path)
+    assert not paid & set(ledger[n_calls:])
+    assert len(set(ledger)) == N_DOCUMENTS
+    assert len(ledger) - N_DOCUMENTS <= len(in_flight)
+    assert len(final_labels(journal_path)[0]) == N_DOCUMENTS
