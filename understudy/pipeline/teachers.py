@@ -111,7 +111,6 @@ def _language_model(project: Project, journal: Journal, demo: Sequence[Document]
         os.environ.get(settings.teacher.api_key_env, ""),
         temperature=settings.teacher.temperature,
         max_tokens=settings.teacher.max_tokens,
-        max_connections=settings.teacher.concurrency,
     )
     plan = PromptPlan(
         nonce=_nonce(journal),
