@@ -80,7 +80,7 @@ def test_flag_beats_environment_beats_file(tmp_path):
 
 
 def test_override_of_an_unknown_setting_is_refused(tmp_path):
-    with pytest.raises(UserError, match="teacher.tempo"):
+    with pytest.raises(UserError, match=r"teacher\.tempo"):
         read_settings(project(tmp_path, ""), {"teacher.tempo": "1"}, {})
 
 

@@ -37,7 +37,7 @@ class UserError(UnderstudyError):
     """Something in the project must be fixed; nothing was spent."""
 
 
-class GoldMisuse(UserError):
+class GoldMisuse(UserError):  # noqa: N818  says what happened, as the field's words do
     """A text would be judged although something has learned from it."""
 
 
@@ -47,7 +47,7 @@ class TeacherError(UnderstudyError):
     exit_code = 4
 
 
-class BudgetSpent(TeacherError):
+class BudgetSpent(TeacherError):  # noqa: N818  says what happened, as the field's words do
     """The budget is reached. Everything paid for is kept; a higher budget resumes."""
 
     exit_code = 3

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from understudy.records import Annotation, Document, Outcome, Role
 if TYPE_CHECKING:
     from understudy.journal import Journal
     from understudy.pipeline.project import Project
+    from understudy.teacher import Teacher
 
 NOT_USABLE = (Outcome.REFUSED, Outcome.UNPARSED, Outcome.FAILED)
 WORRYING_SHARE = 0.02
@@ -90,18 +92,45 @@ def teach(project: Project, documents: Sequence[Document]) -> dict[str, Annotati
     opened = open_teacher(project)
     with project.journal() as journal:
         known = journal.annotations(opened.name, project.codebook_digest, opened.prompt_digest, project.task.from_json)
-        have = {d.id: known[d.id] for d in documents if d.id in known and is_current(known[d.id], d)}
-        missing = [document for document in documents if document.id not in have]
+        have = {d.id: known[d.id] for d in documents if d.id in known and is_about(known[d.id], d)}
+        missing = documents_to_ask(documents, have)
         if missing:
-            teacher = opened.connect(journal)
-            for annotation in _stored(project, journal, teacher.annotate(missing), len(missing)):
-                have[annotation.document_id] = annotation
+            with _answering(opened.connect(journal), missing) as answers:
+                for annotation in _stored(project, journal, answers, len(missing)):
+                    have[annotation.document_id] = annotation
     return have
 
 
-def is_current(annotation: Annotation, document: Document) -> bool:
-    """Whether a stored annotation still answers: same text, and not a failure that deserves another try."""
-    return annotation.outcome is not Outcome.FAILED and annotation.text_sha256 == text_digest(document.text)
+def documents_to_ask(documents: Sequence[Document], annotations: Mapping[str, Annotation]) -> list[Document]:
+    """The documents without an annotation, and those whose failure deserves another try."""
+    return [d for d in documents if d.id not in annotations or annotations[d.id].outcome is Outcome.FAILED]
+
+
+def is_about(annotation: Annotation, document: Document) -> bool:
+    """Whether an annotation was given to the text that the document has now."""
+    return annotation.text_sha256 == text_digest(document.text)
+
+
+def stored_annotations(project: Project) -> dict[str, Annotation]:
+    """How asking about the documents to label has ended so far, by id; asks nothing."""
+    opened = open_teacher(project)
+    with project.journal_to_read() as journal:
+        if journal is None:
+            return {}
+        known = journal.annotations(opened.name, project.codebook_digest, opened.prompt_digest, project.task.from_json)
+    documents = documents_to_label(project)
+    return {d.id: known[d.id] for d in documents if d.id in known and is_about(known[d.id], d)}
+
+
+@contextmanager
+def _answering(teacher: Teacher, documents: Sequence[Document]) -> Iterator[Iterator[Annotation]]:
+    """The teacher's answers; leaving, for whatever reason, stops the teacher while the journal is still open."""
+    answers = teacher.annotate(documents)
+    try:
+        yield answers
+    finally:
+        if isinstance(answers, Generator):
+            answers.close()
 
 
 def summarise(project: Project, annotations: Mapping[str, Annotation]) -> AnnotationSummary:
@@ -119,14 +148,27 @@ def total_cost(annotations: Iterable[Annotation]) -> float | None:
 def _stored(project: Project, journal: Journal, annotations: Iterator[Annotation], total: int) -> Iterator[Annotation]:
     """Store each annotation as it comes; the replies behind them are durable already, so nobody waits for each."""
     counts: Counter[Outcome] = Counter()
+    spent_usd: float | None = journal.spent_usd()
     pending: Future[None] | None = None
     for done, annotation in enumerate(annotations, 1):
         pending = journal.add_annotations([annotation], project.task.to_json)
         counts[annotation.outcome] += 1
-        detail = " · ".join(
-            f"{outcome.value} {n:,}" for outcome, n in counts.items() if outcome is not Outcome.LABELLED
-        )
-        project.listener.progress("labelling", done, total, detail)
+        spent_usd = None if spent_usd is None or annotation.cost_usd is None else spent_usd + annotation.cost_usd
+        project.listener.progress("labelling", done, total, _detail(project, counts, spent_usd))
         yield annotation
     if pending is not None:
         pending.result()
+
+
+def _detail(project: Project, counts: Mapping[Outcome, int], spent_usd: float | None) -> str:
+    """What a progress line adds: outcomes that are no label, and for a paid teacher what the project has spent."""
+    parts = [f"{outcome.value} {n:,}" for outcome, n in counts.items() if outcome is not Outcome.LABELLED]
+    if project.teacher_costs_money:
+        parts.append(_spending(spent_usd, project.settings.teacher.budget_usd))
+    return " · ".join(parts)
+
+
+def _spending(spent_usd: float | None, budget_usd: float | None) -> str:
+    if spent_usd is None:
+        return "price unknown"
+    return f"${spent_usd:,.4f}" + ("" if budget_usd is None else f" of ${budget_usd:,.2f}")

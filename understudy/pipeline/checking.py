@@ -28,5 +28,5 @@ def _on_codebook(project: Project) -> Iterator[Remark]:
 
 def _on_corpus(project: Project) -> Iterator[Remark]:
     labels = project.task.labels
-    for finding in check_corpus(project.pool, project.gold, project.ledger, labels, project.settings.data):
+    for finding in check_corpus(project.pool, project.gold_rows, project.ledger, labels, project.settings.data):
         yield Remark(finding.level, finding.title, finding.details)

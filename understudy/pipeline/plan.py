@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from understudy.pipeline.annotation import documents_to_label, validation_documents
-from understudy.pipeline.arms import stored_annotations
+from understudy.pipeline.annotation import (
+    documents_to_ask,
+    documents_to_label,
+    stored_annotations,
+    validation_documents,
+)
 from understudy.records import Document, Role
 
 if TYPE_CHECKING:
@@ -79,8 +83,7 @@ class Plan:
 def plan(project: Project, *, only_validation: bool) -> Plan:
     """What is left to ask for the whole run, or only for validation."""
     documents = validation_documents(project) if only_validation else documents_to_label(project)
-    answered = stored_annotations(project)
-    missing = [document for document in documents if document.id not in answered]
+    missing = documents_to_ask(documents, stored_annotations(project))
     name = project.settings.teacher.name
     if not project.teacher_costs_money or not missing:
         return Plan(name, len(missing), len(documents) - len(missing))

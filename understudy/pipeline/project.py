@@ -53,6 +53,7 @@ class Project:
     task: Task
     listener: Listener = field(default_factory=SilentListener)
     opened_at: float = field(default_factory=time.monotonic)
+    _is_gold_kept: bool = field(default=False, init=False, repr=False)
 
     @classmethod
     def open(
@@ -82,10 +83,14 @@ class Project:
         return tuple(read_documents(self.paths(self.settings.data.pool), self.settings.data, None))
 
     @cached_property
+    def gold_rows(self) -> tuple[Document, ...]:
+        """Every row of the gold files, in file order, also those without a label."""
+        return tuple(read_documents(self.paths(self.settings.data.gold), self.settings.data, self.task.read))
+
+    @cached_property
     def gold(self) -> tuple[Document, ...]:
-        """The texts with human labels, in file order; rows without a label are left out and reported by `check`."""
-        documents = read_documents(self.paths(self.settings.data.gold), self.settings.data, self.task.read)
-        labelled = tuple(document for document in documents if document.value is not None)
+        """The texts with human labels, in file order; `check` reports the rows without one."""
+        labelled = tuple(document for document in self.gold_rows if document.value is not None)
         if not labelled:
             raise UserError(
                 f"{', '.join(self.settings.data.gold)}: no text has a human label in column "
@@ -96,12 +101,10 @@ class Project:
 
     @cached_property
     def ledger(self) -> GoldLedger:
-        """Which human-labelled text may be used for what; roles given once stay."""
-        with self.journal() as journal:
-            ledger = split_gold(self.gold, self.settings.gold, self.settings.project.seed, journal.roles())
-            journal.assign_roles(ledger.roles).result()
-            journal.add_human_labels(self._new_human_labels(journal), self.task.to_json).result()
-        return ledger
+        """Which human-labelled text may be used for what; roles stay from the first step on that uses them."""
+        with self.journal_to_read() as journal:
+            fixed = journal.roles() if journal is not None else {}
+        return split_gold(self.gold, self.settings.gold, self.settings.project.seed, fixed)
 
     @cached_property
     def candidates(self) -> tuple[Document, ...]:
@@ -145,8 +148,22 @@ class Project:
 
     @contextmanager
     def journal(self) -> Iterator[Journal]:
-        """The project's journal, open for reading and writing."""
+        """The project's journal, open for reading and writing; it has the gold roles and human labels from then on.
+
+        Nobody else can write meanwhile. Opening it again inside is allowed.
+        """
         with Journal.open(self.folder / JOURNAL_NAME) as journal:
+            self._keep_gold(journal)
+            yield journal
+
+    @contextmanager
+    def journal_to_read(self) -> Iterator[Journal | None]:
+        """The project's journal, open for reading, also while another process writes; None if there is none yet."""
+        path = self.folder / JOURNAL_NAME
+        if not path.exists():
+            yield None
+            return
+        with Journal.open(path, read_only=True) as journal:
             yield journal
 
     def check(self) -> tuple[Remark, ...]:
@@ -215,6 +232,12 @@ class Project:
         from understudy.pipeline.prediction import predict
 
         return predict(self, source, target, student=student, text_column=text_column, prefix=prefix)
+
+    def _keep_gold(self, journal: Journal) -> None:
+        if not self._is_gold_kept:
+            journal.assign_roles(self.ledger.roles).result()
+            journal.add_human_labels(self._new_human_labels(journal), self.task.to_json).result()
+            self._is_gold_kept = True
 
     def _new_human_labels(self, journal: Journal) -> list[HumanLabel]:
         known = {
