@@ -413,3 +413,15 @@ def test_history_refuses_what_it_cannot_attribute() -> None:
         WeightHistory(["a"], decay=1.0)
     with pytest.raises(ValueError, match="floor"):
         WeightHistory(["a"], floor=-0.1)
+
+
+def test_the_direction_is_overwritten_only_on_request() -> None:
+    model, batch = toy(), draw(N, 1)
+    direction = gold_direction(model, cross_entropy, draw(M, 2), rates_of(model))
+    before = {name: along.clone() for name, along in direction.items()}
+    base = cross_entropy(model, batch).detach()
+    kept = finite_difference_scores(model, cross_entropy, batch, direction, base=base)
+    assert all(torch.equal(along, before[name]) for name, along in direction.items())
+    spent = finite_difference_scores(model, cross_entropy, batch, direction, base=base, reuses_memory=True)
+    assert torch.equal(kept, spent)
+    assert not torch.equal(direction["head.weight"], before["head.weight"])
