@@ -21,7 +21,7 @@ from safetensors.numpy import load_file, save_file
 from understudy.corpus import text_digest
 from understudy.errors import UserError
 from understudy.evaluation import best_threshold, headline_score, label_thresholds
-from understudy.pipeline.annotation import documents_to_label, is_current, total_cost
+from understudy.pipeline.annotation import stored_annotations, total_cost
 from understudy.pipeline.validation import count_values, headline_of
 from understudy.records import Annotation, Document, Outcome, Role, Value
 
@@ -62,7 +62,6 @@ class Arm:
     n_labels : how many it draws; a run with another seed draws others.
     human_labels : human labels among those it learns from.
     cost_usd : paid to the teacher for its labels, in proportion if it draws only some; None if unknown.
-    learns_dev : whether gold dev texts are among the documents, so that nothing can be tuned on them.
     """
 
     name: str
@@ -71,7 +70,11 @@ class Arm:
     n_labels: int
     human_labels: int
     cost_usd: float | None
-    learns_dev: bool = False
+
+    def learns(self, documents: Sequence[Document]) -> bool:
+        """Whether one of the documents may be learned from, so that nothing can be tuned on them."""
+        ids = {document.id for document in documents}
+        return any(document.id in ids for document in self.source.documents)
 
     def draw(self, rng: np.random.Generator) -> TrainingSet:
         """The training set of one run: `n_labels` documents of the source, at random unless it takes all."""
@@ -88,7 +91,7 @@ class TrainedArm:
     Attributes
     ----------
     fingerprint : hash of everything the training depends on.
-    dev_f1 : headline F1 on gold dev of each run, nan where undefined.
+    dev_f1 : headline F1 on gold dev of each run; None where undefined or where the arm learns from gold dev.
     thresholds : decision thresholds of each run, codebook order, None where a label has none.
     deployed_run : the run whose student is saved: the median one on gold dev.
     train_s : seconds of training, all runs.
@@ -131,13 +134,14 @@ class Run:
 
 def train(project: Project) -> tuple[TrainedArm, ...]:
     """Train the students of every arm; an arm whose fingerprint is unchanged is kept."""
-    planned = list(plan_arms(project))
-    if not planned:
-        raise UserError(
-            "There is nothing to train on: no gold `demo` text and no teacher label.",
-            "Give more gold texts, or run `understudy annotate` first.",
-        )
-    return tuple(_train_or_keep(project, arm, i, len(planned)) for i, arm in enumerate(planned))
+    with project.journal():  # so that no other process trains the same arms meanwhile
+        planned = list(plan_arms(project))
+        if not planned:
+            raise UserError(
+                "There is nothing to train on: no gold `demo` text and no teacher label.",
+                "Give more gold texts, or run `understudy annotate` first.",
+            )
+        return tuple(_train_or_keep(project, arm, i, len(planned)) for i, arm in enumerate(planned))
 
 
 def plan_arms(project: Project) -> Iterator[Arm]:
@@ -149,7 +153,7 @@ def plan_arms(project: Project) -> Iterator[Arm]:
     for n in _sizes(wanted.human, len(human.documents)):
         yield Arm(f"human-{n}", f"students trained on {n:,} human labels", human, n, n, 0.0)
     sizes = _sizes(wanted.teacher, len(teacher.documents))
-    if wanted.all_teacher and sizes and len(teacher.documents) > sizes[-1]:
+    if wanted.all_teacher and len(teacher.documents) > max(sizes, default=0):
         sizes.append(len(teacher.documents))
     cost = total_cost(annotations[d.id] for d in teacher.documents)
     for n in sizes:
@@ -159,21 +163,20 @@ def plan_arms(project: Project) -> Iterator[Arm]:
         yield _teacher_human(project, teacher, human, cost)
 
 
-def stored_annotations(project: Project) -> dict[str, Annotation]:
-    """What the teacher has said so far about the documents it is to label; asks nothing."""
-    from understudy.pipeline.teachers import open_teacher
+def trained_arms(project: Project) -> tuple[tuple[TrainedArm, ...], tuple[str, ...]]:
+    """The trained arms that the settings ask for, in planning order, and the names of those to train again.
 
-    opened = open_teacher(project)
-    with project.journal() as journal:
-        known = journal.annotations(opened.name, project.codebook_digest, opened.prompt_digest, project.task.from_json)
-    documents = documents_to_label(project)
-    return {d.id: known[d.id] for d in documents if d.id in known and is_current(known[d.id], d)}
-
-
-def trained_arms(project: Project) -> tuple[TrainedArm, ...]:
-    """The trained arms in a project folder that the settings still ask for, in planning order."""
-    arms = [_read_arm(project, arm.name) for arm in plan_arms(project)]
-    return tuple(arm for arm in arms if arm is not None)
+    An arm that was trained on other labels, texts or settings than those of now is of the second sort: what it keeps
+    about gold would not fit.
+    """
+    current, outdated = [], []
+    for arm in plan_arms(project):
+        kept = _read_arm(project, arm.name)
+        if kept is None or kept.fingerprint != _fingerprint(project, arm):
+            outdated.append(arm.name)
+        else:
+            current.append(kept)
+    return tuple(current), tuple(outdated)
 
 
 def gold_probabilities(project: Project, arm: TrainedArm, role: Role) -> list[FloatArray]:
@@ -234,8 +237,7 @@ def _value(annotation: Annotation) -> Value:
 
 def _teacher_human(project: Project, teacher: TrainingSet, human: TrainingSet, cost: float | None) -> Arm:
     """Every teacher label and every human label; where both exist, the human one."""
-    learns_dev = project.settings.student.train_on_dev
-    if learns_dev:
+    if project.settings.student.train_on_dev:
         dev = _human_set(project, [d for d in project.gold_of(Role.DEV) if d not in human.documents])
         human = _joined(human, dev)
     with_human = {document.id for document in human.documents}
@@ -248,7 +250,6 @@ def _teacher_human(project: Project, teacher: TrainingSet, human: TrainingSet, c
         len(source.documents),
         len(with_human),
         cost,
-        learns_dev,
     )
 
 
@@ -280,22 +281,25 @@ def _train_once(project: Project, arm: Arm, run: int) -> Run:
     seed = project.settings.project.seed
     drawn = arm.draw(np.random.default_rng([seed, 4, run]))
     dev = project.gold_of(Role.DEV)
-    dev_targets = project.task.encode([document.value for document in dev]).astype(np.float64)
+    may_tune = bool(dev) and not arm.learns(dev)
     student = make_student(project.settings.student, project.task, project.encoder, seed + run)
-    student.fit(drawn.documents, drawn.targets, dev=(dev, dev_targets) if dev else None)
+    student.fit(drawn.documents, drawn.targets, dev=(dev, _human_set(project, dev).targets) if may_tune else None)
     on_dev = student.predict_proba(dev)
-    thresholds = _thresholds(project, arm, on_dev, dev)
+    thresholds = _thresholds(project, on_dev, dev if may_tune else ())
     student.set_thresholds(thresholds)
-    values = project.task.decode(on_dev, thresholds)
-    dev_f1 = headline_score(count_values(project.task, dev, values), headline_of(project.task)).f1
+    dev_f1 = _score(project, dev, project.task.decode(on_dev, thresholds)) if may_tune else np.nan
     return Run(student, on_dev, student.predict_proba(project.gold_of(Role.TEST)), thresholds, dev_f1)
 
 
-def _thresholds(project: Project, arm: Arm, on_dev: FloatArray, dev: Sequence[Document]) -> FloatArray:
-    """Chosen on gold dev, unless the students have learned from it."""
+def _score(project: Project, documents: Sequence[Document], values: Sequence[Value]) -> float:
+    return headline_score(count_values(project.task, documents, values), headline_of(project.task)).f1
+
+
+def _thresholds(project: Project, on_dev: FloatArray, dev: Sequence[Document]) -> FloatArray:
+    """Chosen on gold dev; none without dev."""
     task = project.task
     thresholds = np.full(len(task.labels), np.nan)
-    if arm.learns_dev or not project.settings.student.tune_threshold:
+    if not dev or not project.settings.student.tune_threshold:
         return thresholds
     truth = task.encode([document.value for document in dev])
     if not task.is_exclusive:

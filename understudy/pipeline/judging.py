@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ from understudy.evaluation import (
 )
 from understudy.evaluation.metrics import defined_mean, precision, recall
 from understudy.pipeline.annotation import total_cost
-from understudy.pipeline.arms import TrainedArm, gold_probabilities, stored_annotations, thresholds_of, trained_arms
+from understudy.pipeline.arms import TrainedArm, gold_probabilities, thresholds_of
 from understudy.pipeline.validation import count_values, headline_of
 from understudy.records import Annotation, Document, Outcome, Role, Value
 from understudy.report.data import ArmResult
@@ -48,12 +48,11 @@ class Judged:
     values: tuple[tuple[Value | None, ...], ...]
 
 
-def judge(project: Project) -> tuple[Judged, ...]:
+def judge(project: Project, arms: Sequence[TrainedArm], annotations: Mapping[str, Annotation]) -> tuple[Judged, ...]:
     """Every arm on gold test; the ledger refuses documents that anything may have learned from."""
     test = project.gold_of(Role.TEST)
     project.ledger.judge([document.id for document in test])
-    annotations = stored_annotations(project)
-    judged = [_judge_student(project, arm, test) for arm in trained_arms(project)]
+    judged = [_judge_student(project, arm, test) for arm in arms]
     direct = _judge_teacher(project, test, annotations)
     return tuple(judged if direct is None else [*judged, direct])
 
@@ -108,7 +107,7 @@ def _judge_student(project: Project, arm: TrainedArm, test: Sequence[Document]) 
     )
 
 
-def _judge_teacher(project: Project, test: Sequence[Document], annotations: dict[str, Annotation]) -> Judged | None:
+def _judge_teacher(project: Project, test: Sequence[Document], annotations: Mapping[str, Annotation]) -> Judged | None:
     """The teacher itself on gold test, or on gold dev where it has no recorded answer for any test document."""
     for role, documents in ((Role.TEST, test), (Role.DEV, project.gold_of(Role.DEV))):
         asked = [d for d in documents if d.id in annotations and annotations[d.id].outcome is not Outcome.SKIPPED]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from understudy.corpus import is_blank
 from understudy.pipeline.annotation import (
     documents_to_ask,
     documents_to_label,
@@ -84,10 +85,18 @@ def plan(project: Project, *, only_validation: bool) -> Plan:
     """What is left to ask for the whole run, or only for validation."""
     documents = validation_documents(project) if only_validation else documents_to_label(project)
     missing = documents_to_ask(documents, stored_annotations(project))
+    missing = [document for document in missing if _is_sent(project, document)]
     name = project.settings.teacher.name
     if not project.teacher_costs_money or not missing:
         return Plan(name, len(missing), len(documents) - len(missing))
     return _plan_calls(project, missing, len(documents) - len(missing))
+
+
+def _is_sent(project: Project, document: Document) -> bool:
+    """Whether the teacher reads the text at all: blank and (if so set) overlong ones are skipped."""
+    data = project.settings.data
+    is_skipped = data.overlong == "skip" and len(document.text) > data.max_characters
+    return not is_blank(document.text) and not is_skipped
 
 
 def _plan_calls(project: Project, missing: Sequence[Document], n_answered: int) -> Plan:
@@ -122,7 +131,7 @@ def _sample_prompts(project: Project, missing: Sequence[Document]) -> list[tuple
     prompts = []
     for i in chosen:
         shown = [demo[j] for j in rng.permutation(len(demo))[: project.settings.prompt.k]]
-        messages = render(project.task, missing[i], shown, "0" * 12)
+        messages = render(project.task, missing[i], shown, "0" * 16)
         prompts.append(tuple(f"--- {message.role} ---\n{message.content}" for message in messages))
     return prompts
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -15,16 +15,17 @@ import numpy as np
 
 from understudy import __version__
 from understudy.codebook import Task
-from understudy.evaluation import Comparison, Gate, accuracy_by_consistency
-from understudy.pipeline.annotation import NOT_USABLE, WORRYING_SHARE, total_cost
-from understudy.pipeline.arms import TrainedArm, gold_probabilities, stored_annotations, thresholds_of, trained_arms
+from understudy.errors import UserError
+from understudy.evaluation import Gate, accuracy_by_consistency, best_constant
+from understudy.pipeline.annotation import NOT_USABLE, WORRYING_SHARE, stored_annotations, total_cost
+from understudy.pipeline.arms import TrainedArm, gold_probabilities, thresholds_of, trained_arms
 from understudy.pipeline.checking import check
 from understudy.pipeline.judging import TEACHER_DIRECT, Judged, compare_arms, judge
 from understudy.pipeline.prediction import recommend
-from understudy.pipeline.validation import Validation, validate
+from understudy.pipeline.validation import Validation, headline_of, judge_annotations
 from understudy.records import Annotation, Document, Role
 from understudy.report import write_report
-from understudy.report.data import ConsistencyLevel, Disagreement, ReportData, TeacherResult
+from understudy.report.data import ArmResult, ConsistencyLevel, Disagreement, ReportData, TeacherResult
 
 if TYPE_CHECKING:
     from understudy.pipeline.project import Project
@@ -74,17 +75,42 @@ def report(project: Project) -> RunResult:
 
 def report_without_arms(project: Project, validation: Validation) -> RunResult:
     """A page that only says why the gate stopped the run."""
-    return _written(project, _data(project, validation, (), (), None))
+    return _written(project, _data(project, _Findings(validation, stored_annotations(project))))
+
+
+@dataclass(frozen=True)
+class _Findings:
+    """What was stored, trained and judged."""
+
+    validation: Validation
+    annotations: Mapping[str, Annotation]
+    arms: tuple[TrainedArm, ...] = ()
+    outdated: tuple[str, ...] = ()
+    judged: tuple[Judged, ...] = ()
+    recommended: str | None = None
 
 
 def gather(project: Project) -> ReportData:
-    """Everything a report prints."""
-    validation = validate(project)
-    judged = judge(project)
-    name = _recommended(trained_arms(project))
+    """Everything a report prints, from what is stored and trained; asks and trains nothing.
+
+    Raises
+    ------
+    UserError
+        If nothing can be judged yet.
+    """
+    annotations = stored_annotations(project)
+    arms, outdated = trained_arms(project)
+    judged = judge(project, arms, annotations)
+    if not judged:
+        raise UserError(
+            "There is nothing to judge yet: no trained student, and no label of the teacher.",
+            f"Run `understudy run {project.folder}`; it does every step that is missing.",
+        )
+    name = _recommended(arms)
     if name is not None:
         recommend(project, name)
-    return _data(project, validation, judged, compare_arms(project, judged, name), name)
+    validation = judge_annotations(project, annotations)
+    return _data(project, _Findings(validation, annotations, arms, outdated, judged, name))
 
 
 def _written(project: Project, data: ReportData) -> RunResult:
@@ -92,13 +118,7 @@ def _written(project: Project, data: ReportData) -> RunResult:
     return RunResult(data, str(files.html))
 
 
-def _data(
-    project: Project,
-    validation: Validation,
-    judged: Sequence[Judged],
-    comparisons: Sequence[Comparison],
-    recommended: str | None,
-) -> ReportData:
+def _data(project: Project, found: _Findings) -> ReportData:
     settings = project.settings
     return ReportData(
         project=settings.project.name,
@@ -110,15 +130,15 @@ def _data(
         n_pool=len(project.pool),
         gold={role: len(project.gold_of(role)) for role in Role},
         share_demo_dev=settings.gold.share_demo_dev,
-        teacher=_teacher(project, validation),
+        teacher=_teacher(project, found),
         student_kind=settings.student.kind,
-        arms=tuple(arm.result for arm in judged),
-        comparisons=tuple(comparisons),
-        recommended=recommended,
-        recommendation=_recommendation(project, judged, recommended),
-        disagreements=_disagreements(project, recommended),
+        arms=tuple(arm.result for arm in found.judged),
+        comparisons=compare_arms(project, found.judged, found.recommended),
+        recommended=found.recommended,
+        recommendation=_recommendation(project, found),
+        disagreements=_disagreements(project, found),
         remarks=check(project),
-        notes=_notes(project, judged),
+        notes=tuple(_notes(project, found)),
         provenance=_provenance(project),
         commands=("understudy run",),
         wall_s=time.monotonic() - project.opened_at,
@@ -129,8 +149,8 @@ def _headline(task: Task) -> str:
     return {"positive": f"F1 of `{task.codebook.positive}`", "macro": "macro F1", "micro": "micro F1"}[task.headline]
 
 
-def _teacher(project: Project, validation: Validation) -> TeacherResult:
-    annotations = {**validation.annotations, **stored_annotations(project)}
+def _teacher(project: Project, found: _Findings) -> TeacherResult:
+    validation, annotations = found.validation, found.annotations
     reasons = Counter(annotation.reason for annotation in annotations.values() if annotation.reason)
     roles = sorted({role.value for d in validation.documents if (role := project.ledger.role_of(d.id))})
     return TeacherResult(
@@ -162,47 +182,73 @@ def _consistency(validation: Validation) -> tuple[ConsistencyLevel, ...]:
 
 
 def _recommended(arms: Sequence[TrainedArm]) -> str | None:
-    """The arm with the best mean F1 on gold dev; test is never asked. A tie goes to fewer human labels."""
+    """The arm with the best mean F1 on gold dev; test is never asked. A tie goes to fewer human labels.
+
+    An arm without F1 on dev, because it learned from dev or dev has none to count, is taken only if all are such:
+    then the last one, which has the most labels.
+    """
     known = [arm for arm in arms if not np.isnan(arm.mean_dev_f1)]
     if not known:
         return arms[-1].name if arms else None
     return max(known, key=lambda arm: (round(arm.mean_dev_f1, 6), -arm.human_labels)).name
 
 
-def _recommendation(project: Project, judged: Sequence[Judged], recommended: str | None) -> str:
-    by_name = {arm.result.name: arm.result for arm in judged}
-    if recommended is None or recommended not in by_name:
+def _recommendation(project: Project, found: _Findings) -> str:
+    judged = next((one for one in found.judged if one.result.name == found.recommended), None)
+    if judged is None:
         return ""
-    arm = by_name[recommended]
+    arm = judged.result
+    headline = _headline(project.task)
     interval = arm.intervals.get("f1")
     bounds = f" [{interval.low:.3f}, {interval.high:.3f}]" if interval else ""
+    reached = "undefined" if np.isnan(arm.scores.headline.f1) else f"{arm.scores.headline.f1:.3f}{bounds}"
     return (
-        f"Deploy the student `{recommended}`: best of the students on gold dev (n = {len(project.gold_of(Role.DEV))}); "
-        f"on {arm.n_test} test texts its {_headline(project.task)} is {arm.scores.headline.f1:.3f}{bounds}."
+        f"Deploy the student `{arm.name}`: {_why(project, found)}; on {arm.n_test} test texts its {headline} is "
+        f"{reached}.{_against_constant(project, judged)}"
     )
 
 
-def _disagreements(project: Project, recommended: str | None) -> tuple[Disagreement, ...]:
+def _why(project: Project, found: _Findings) -> str:
+    arm = next(arm for arm in found.arms if arm.name == found.recommended)
+    if np.isnan(arm.mean_dev_f1):
+        return "the one with the most labels, because gold dev could not tell the students apart"
+    return f"best of the students on gold dev (n = {len(project.gold_of(Role.DEV))})"
+
+
+def _against_constant(project: Project, judged: Judged) -> str:
+    """A warning where the test texts do not show the student above the best answer that reads no text."""
+    constant = best_constant(
+        judged.counts[0], headline_of(project.task), project.task.labels, is_exclusive=project.task.is_exclusive
+    )
+    f1, interval = judged.result.scores.headline.f1, judged.result.intervals.get("f1")
+    always = f"always answering `{constant.answer}` reaches {constant.f1:.3f}"
+    if f1 <= constant.f1:
+        return f" That is not enough to rely on it: {always}."
+    if interval is not None and interval.low <= constant.f1:
+        return f" These test texts cannot tell it from no student at all: {always}."
+    return ""
+
+
+def _disagreements(project: Project, found: _Findings) -> tuple[Disagreement, ...]:
     """Gold dev texts on which human, teacher and student differ, most confident student first.
 
     Dev, not test: whoever reads them may change the codebook.
     """
-    arm = next((arm for arm in trained_arms(project) if arm.name == recommended), None)
+    arm = next((arm for arm in found.arms if arm.name == found.recommended), None)
     if arm is None:
         return ()
-    annotations = stored_annotations(project)
     documents = project.gold_of(Role.DEV)
     probabilities = gold_probabilities(project, arm, Role.DEV)[arm.deployed_run]
     values = project.task.decode(probabilities, thresholds_of(arm, arm.deployed_run))
     confidence = np.max(np.maximum(probabilities, 1 - probabilities), axis=1)
     if project.task.is_exclusive:
         confidence = probabilities.max(axis=1)
-    found = [
-        Disagreement(d.id, d.text, d.value, _value(annotations, d), value, float(sure))
+    listed = [
+        Disagreement(d.id, d.text, d.value, _value(found.annotations, d), value, float(sure))
         for d, value, sure in zip(documents, values, confidence, strict=True)
-        if len({d.value, value, _value(annotations, d) or d.value}) > 1
+        if len({d.value, value, _value(found.annotations, d) or d.value}) > 1
     ]
-    return tuple(sorted(found, key=lambda item: -item.confidence)[:MOST_DISAGREEMENTS])
+    return tuple(sorted(listed, key=lambda item: -item.confidence)[:MOST_DISAGREEMENTS])
 
 
 def _value(annotations: Mapping[str, Annotation], document: Document) -> Any:
@@ -210,23 +256,49 @@ def _value(annotations: Mapping[str, Annotation], document: Document) -> Any:
     return None if annotation is None else annotation.value
 
 
-def _notes(project: Project, judged: Sequence[Judged]) -> tuple[str, ...]:
-    notes = []
+def _notes(project: Project, found: _Findings) -> Iterator[str]:
     left_out = len(project.pool) - len(project.candidates)
     if left_out:
-        notes.append(f"{left_out:,} pool texts repeat another pool text or a gold text and were neither labelled nor "
-                     "learned from.")  # fmt: skip
-    for arm in judged:
-        if arm.result.judged_on != Role.TEST.value:
-            notes.append(f"{arm.result.name} is judged on gold {arm.result.judged_on}: the recorded teacher has no "
-                         "answer for any test text. It is not compared with the other arms.")  # fmt: skip
-        elif arm.result.name == TEACHER_DIRECT and arm.result.n_test < len(project.gold_of(Role.TEST)):
-            notes.append(f"{arm.result.name} is judged on the {arm.result.n_test:,} test texts that have a recorded "
-                         "answer, and is not compared pairwise.")  # fmt: skip
+        yield (
+            f"{left_out:,} pool texts repeat another pool text or a gold text and were neither labelled nor learned "
+            "from."
+        )
+    if found.outdated and found.arms:
+        yield (
+            f"Not judged, because labels, texts or settings have changed since it was trained: "
+            f"{', '.join(found.outdated)}. `understudy train` brings it up to date."
+        )
+    for arm in found.judged:
+        if arm.result.name == TEACHER_DIRECT:
+            yield from _notes_on_teacher(project, arm.result)
     if project.settings.gold.share_demo_dev:
-        notes.append("Gold demo and dev are one set (`gold.share_demo_dev`): demonstrations, early stopping and "
-                     "thresholds saw the same texts.")  # fmt: skip
-    return tuple(notes)
+        yield (
+            "Gold demo and dev are one set (`gold.share_demo_dev`): demonstrations and what is tuned on dev saw the "
+            "same texts."
+        )
+    yield from _notes_on_dev(found.arms)
+
+
+def _notes_on_teacher(project: Project, arm: ArmResult) -> Iterator[str]:
+    if arm.judged_on != Role.TEST.value:
+        yield (
+            f"{arm.name} is judged on gold {arm.judged_on}: the teacher has no answer for any test text. It is not "
+            "compared with the other arms."
+        )
+    elif arm.n_test < len(project.gold_of(Role.TEST)):
+        yield (
+            f"{arm.name} is judged on the {arm.n_test:,} test texts that the teacher was asked about, and is not "
+            "compared pairwise."
+        )
+
+
+def _notes_on_dev(arms: Sequence[TrainedArm]) -> Iterator[str]:
+    names = [arm.name for arm in arms if np.isnan(arm.mean_dev_f1)]
+    if names and len(names) < len(arms):
+        yield (
+            f"Learned from gold dev, or undefined there, and therefore neither tuned nor ranked on it: "
+            f"{', '.join(names)}."
+        )
 
 
 def _provenance(project: Project) -> dict[str, str]:

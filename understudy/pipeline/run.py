@@ -14,11 +14,15 @@ if TYPE_CHECKING:
 
 def run(project: Project, *, despite_gate: bool) -> RunResult:
     """Check, validate, annotate, train, evaluate, report; stops at a clear no of the gate."""
+    _refuse_errors(project)
+    with project.journal() as journal:  # held to the end, so that no other process works on the project meanwhile
+        journal.add_run(project.settings.model_dump_json(), __version__, "run").result()
+        return _run(project, despite_gate=despite_gate)
+
+
+def _run(project: Project, *, despite_gate: bool) -> RunResult:
     from understudy.pipeline.result import report, report_without_arms
 
-    with project.journal() as journal:
-        journal.add_run(project.settings.model_dump_json(), __version__, "run").result()
-    _refuse_errors(project)
     validation = project.validate()
     for line in validation.lines():
         project.listener.say(line)

@@ -127,7 +127,7 @@ def _nonce(journal: Journal) -> str:
     """The project's random code around texts: nobody who writes texts can know it, and every run has the same."""
     nonce = journal.recall(NONCE)
     if nonce is None:
-        nonce = secrets.token_hex(6)
+        nonce = secrets.token_hex(8)
         journal.remember(NONCE, nonce).result()
     return nonce
 

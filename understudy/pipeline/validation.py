@@ -49,9 +49,13 @@ class Validation:
 
 
 def validate(project: Project) -> Validation:
-    """Score the teacher on all of gold dev, filled up from demo."""
-    documents = validation_documents(project)
-    annotations = teach(project, documents)
+    """Score the teacher on all of gold dev, filled up from demo; asks what it was not asked yet."""
+    return judge_annotations(project, teach(project, validation_documents(project)))
+
+
+def judge_annotations(project: Project, annotations: Mapping[str, Annotation]) -> Validation:
+    """Score what the teacher has said about gold dev, filled up from demo; asks nothing."""
+    documents = [document for document in validation_documents(project) if document.id in annotations]
     judged = tuple(d for d in documents if annotations[d.id].outcome is not Outcome.SKIPPED)
     counts = count_values(project.task, judged, [annotations[d.id].value for d in judged])
     rng = np.random.default_rng([project.settings.project.seed, 3])
@@ -65,7 +69,8 @@ def validate(project: Project) -> Validation:
         is_exclusive=project.task.is_exclusive,
         groups=groups if any(groups) else None,
     )
-    return Validation(verdict, judged, annotations, summarise(project, annotations))
+    said = {document.id: annotations[document.id] for document in documents}
+    return Validation(verdict, judged, said, summarise(project, said))
 
 
 def headline_of(task: Task) -> Headline:
