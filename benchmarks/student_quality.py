@@ -1,6 +1,6 @@
 """F1 of Understudy's students beside what people would write, on the same labels of public sets.
 
-    python benchmarks/student_quality.py [--sets NAME ...] [--quick]
+    python benchmarks/student_quality.py [--sets NAME ...] [--students linear encoder] [--quick]
 
 `linear` against sentence-transformers embeddings and scikit-learn's LogisticRegressionCV, mean over draws of the
 training texts; `encoder` against Hugging Face's Trainer with the same model, texts and hyper-parameters, mean over
@@ -118,6 +118,7 @@ Trainer = Callable[[Corpus, int], NDArray[np.int64]]
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", nargs="+", choices=sorted(SOURCES), default=list(SOURCES))
+    parser.add_argument("--students", nargs="+", choices=sorted(TOLERANCE), default=list(TOLERANCE))
     parser.add_argument("--quick", action="store_true", help="a minute's check that everything runs")
     options = parser.parse_args(arguments)
     folder = Path(os.environ.get("UNDERSTUDY_SHARED_DATA", BESIDE))
@@ -127,16 +128,17 @@ def main(arguments: Sequence[str]) -> int:
     size = QUICK if options.quick else Size()
     corpora = {name: read_set(folder / name, SOURCES[name], size.test) for name in options.sets}
     fine_tuned = {name: corpus for name, corpus in corpora.items() if SOURCES[name].trains_encoder}
-    result = {
-        "linear": compare_sets("linear", corpora, size, linear, logistic_regression_cv),
-        "encoder": compare_sets("encoder", fine_tuned, size, fine_tune(size.epochs), hugging_face_trainer(size.epochs)),
+    compared = {
+        "linear": (corpora, linear, logistic_regression_cv),
+        "encoder": (fine_tuned, fine_tune(size.epochs), hugging_face_trainer(size.epochs)),
     }
+    result = {kind: compare_sets(kind, *compared[kind], size) for kind in options.students}
     print(json.dumps(result))
     return 0
 
 
 def compare_sets(
-    kind: str, corpora: dict[str, Corpus], size: Size, ours: Trainer, theirs: Trainer
+    kind: str, corpora: dict[str, Corpus], ours: Trainer, theirs: Trainer, size: Size
 ) -> dict[str, dict[str, Any]]:
     """Both sides on every set."""
     n = size.linear if kind == "linear" else size.encoder
@@ -177,16 +179,11 @@ def compare(kind: str, name: str, draws: Sequence[Corpus], ours: Trainer, theirs
 
 def read_set(folder: Path, source: Source, n_test: int) -> Corpus:
     """A set's texts; where training and test texts are in one file, a seeded split of it."""
-    train = [
-        (row["text"], learned_label(row, source.teacher), row.get("label")) for row in rows_of(folder, source.train)
-    ]
-    if source.test == source.train:
-        order = np.random.default_rng(SPLIT_SEED).permutation(len(train))
-        test = [(train[row][0], train[row][2]) for row in order[:n_test]]
-        train = [train[row] for row in order[n_test:]]
-    else:
-        test = [(row["text"], row["label"]) for row in rows_of(folder, source.test)][:n_test]
-    kept = [(text, label) for text, label, _ in train if label is not None]
+    judging = shuffled(rows_of(folder, source.test))
+    test = [(row["text"], row["label"]) for row in judging[:n_test]]
+    learning = judging[n_test:] if source.test == source.train else list(rows_of(folder, source.train))
+    labelled = [(row["text"], learned_label(row, source.teacher)) for row in learning]
+    kept = [(text, label) for text, label in labelled if label is not None]
     names = sorted({label for _, label in kept} | {label for _, label in test})
     task = task_of(Codebook(positive=source.positive or None, labels=tuple(Label(name=name) for name in names)))
     columns = {name: column for column, name in enumerate(names)}
