@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from understudy.cli.console import print_json, print_lines
 from understudy.cli.options import HERE, AsJson, BudgetUsd, Folder, Overrides, Yes, open_project
-from understudy.cli.spending import confirm
+from understudy.cli.spending import confirm, print_spending
 
 
 def annotate(
@@ -19,8 +19,9 @@ def annotate(
     Example: understudy annotate my-project --budget-usd 2
     """
     project = open_project(folder, overrides, budget_usd)
-    confirm(project, yes)
+    spending = confirm(project, yes)
     summary = project.annotate()
+    print_spending(project, spending)
     if as_json:
         print_json(summary.to_json())
     else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from understudy.cli.console import print_json, print_lines
 from understudy.cli.options import HERE, AsJson, Folder, Overrides, open_project
 
@@ -16,7 +18,7 @@ def check(folder: Folder = HERE, overrides: Overrides = [], as_json: AsJson = Fa
     remarks = open_project(folder, overrides).check()
     found = any(remark.level in {"warning", "error"} for remark in remarks)
     if as_json:
-        print_json([{"level": r.level, "title": r.title, "details": list(r.details)} for r in remarks])
+        print_json({"remarks": [asdict(remark) for remark in remarks]})
         return int(found)
     for remark in remarks:
         print_lines([f"{SIGNS[remark.level]}  {remark.title}", *(f"           {detail}" for detail in remark.details)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 import unicodedata
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 STEPS_WITHOUT_TERMINAL = 10
+ENOUGH_FOR_ETA = 20
 PIPED_WIDTH = 200
 
 
@@ -24,7 +26,8 @@ def console(*, is_error: bool = False) -> Console:
     """A console that highlights nothing and reads no markup in data."""
     from rich.console import Console
 
-    found = Console(stderr=is_error, highlight=False, markup=False, soft_wrap=True, emoji=False)
+    is_dull = bool(os.environ.get("NO_COLOR")) or None
+    found = Console(stderr=is_error, highlight=False, markup=False, soft_wrap=True, emoji=False, no_color=is_dull)
     if not found.is_terminal:
         found.width = PIPED_WIDTH
     return found
@@ -37,8 +40,8 @@ def clean(text: str) -> str:
 
 
 def print_json(data: Any) -> None:
-    """One strict JSON object on standard output."""
-    sys.stdout.write(json.dumps(data, ensure_ascii=False, allow_nan=False, indent=2) + "\n")
+    """One strict JSON object on standard output; ASCII, so that every terminal and encoding can take it."""
+    sys.stdout.write(json.dumps(data, allow_nan=False, indent=2) + "\n")
 
 
 def print_lines(lines: Iterable[str]) -> None:
@@ -75,7 +78,7 @@ def print_error(error: UnderstudyError, as_json: bool) -> None:
 
 @dataclass
 class ConsoleListener:
-    """Shows progress on standard error: bars on a terminal, otherwise a line for each tenth."""
+    """Shows progress on standard error: a bar on a terminal that can draw one, otherwise a line for each tenth."""
 
     _progress: Progress | None = None
     _tasks: dict[str, TaskID] = field(default_factory=dict)
@@ -90,7 +93,7 @@ class ConsoleListener:
     def progress(self, what: str, done: int, total: int, detail: str = "") -> None:
         """Show how far one piece of work is; `done == total` ends it."""
         self._started.setdefault(what, time.monotonic())
-        if console(is_error=True).is_terminal:
+        if _can_draw():
             self._draw(what, done, total, detail)
         else:
             self._print_step(what, done, total, detail)
@@ -114,9 +117,16 @@ class ConsoleListener:
         if self._printed.get(what) == step or (step == 0 and done):
             return
         self._printed[what] = step
-        rate = f" · {self._rate(what, done):,.0f}/s" if done else ""
-        extra = f" · {clean(detail)}" if detail else ""
-        console(is_error=True).print(f"{what}: {done:,}/{total:,}{rate}{extra}")
+        parts = [f"{what}: {done:,}/{total:,}", *self._pace(what, done, total), *([clean(detail)] if detail else [])]
+        console(is_error=True).print(" · ".join(parts))
+
+    def _pace(self, what: str, done: int, total: int) -> list[str]:
+        """Rate, and time to go once there is something to judge it by."""
+        if not done:
+            return []
+        rate = self._rate(what, done)
+        left = [f"{_duration((total - done) / rate)} to go"] if ENOUGH_FOR_ETA <= done < total else []
+        return [f"{rate:,.0f}/s" if rate >= 1 else f"{60 * rate:,.1f}/min", *left]
 
     def _rate(self, what: str, done: int) -> float:
         return done / max(time.monotonic() - self._started[what], 1e-3)
@@ -125,6 +135,20 @@ class ConsoleListener:
         if self._progress is not None:
             self._progress.stop()
         self._progress, self._tasks = None, {}
+
+
+def _can_draw() -> bool:
+    """Whether standard error is a terminal that moves its cursor, and nobody asked for plain output."""
+    is_plain = any(os.environ.get(name) for name in ("NO_COLOR", "CI")) or os.environ.get("TERM") == "dumb"
+    return sys.stderr.isatty() and not is_plain
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _new_progress() -> Progress:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from understudy.cli.arms import print_arms
+from understudy.cli.arms import ending, print_arms
 from understudy.cli.console import ConsoleListener, print_json, print_lines
 from understudy.cli.options import AsJson
 
@@ -28,5 +28,5 @@ def demo(
         print_json(result.to_json())
     else:
         print_arms(result.data)
-        print_lines(["", f"report: {result.report}", f"Look into {folder}, then try: understudy check {folder}"])
+        print_lines(["", *ending(result), f"Look into {folder}, then try: understudy check {folder}"])
     return int(result.has_findings)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from understudy.cli.console import print_json, print_lines
 from understudy.cli.options import HERE, AsJson, Folder
 
@@ -15,7 +17,7 @@ def doctor(folder: Folder = HERE, as_json: AsJson = False) -> int:
 
     findings = examine(folder)
     if as_json:
-        print_json([{"level": f.level, "title": f.title, "details": list(f.details)} for f in findings])
+        print_json({"remarks": [asdict(finding) for finding in findings]})
     else:
         print_lines(
             line

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from tempfile import NamedTemporaryFile
 from types import FrameType
 
@@ -27,7 +29,7 @@ from understudy.cli import (
     train,
     validate,
 )
-from understudy.cli.console import print_error
+from understudy.cli.console import print_error, print_lines
 from understudy.errors import UnderstudyError, UserError
 
 COMMANDS = (init, check, plan, validate, annotate, train, evaluate, report, run, predict, doctor, demo)
@@ -37,8 +39,15 @@ INTERRUPTED = 130
 TERMINATED = 143
 
 
+RESUME = "The same command goes on where this one stopped."
+
+
 class Terminated(KeyboardInterrupt):
     """SIGTERM: leave as carefully as after Ctrl-C."""
+
+
+class Interrupted(UnderstudyError):  # noqa: N818  # an interruption is no error
+    """How a signal is reported; nothing that was paid for is lost."""
 
 
 def build() -> typer.Typer:
@@ -61,12 +70,15 @@ def build() -> typer.Typer:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the code that the documentation promises."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    _refuse_to_fail_on_encodings()
     signal.signal(signal.SIGTERM, _terminate)
     raise SystemExit(_exit_code(arguments))
 
 
 def _exit_code(arguments: list[str]) -> int:
     as_json = "--json" in arguments
+    if not arguments:
+        return _greet()
     try:
         return int(build()(args=arguments, standalone_mode=False) or 0)
     except UnderstudyError as exc:
@@ -75,12 +87,10 @@ def _exit_code(arguments: list[str]) -> int:
     except TyperException as exc:
         print_error(UserError(_usage_message(exc), "Run `understudy --help`."), as_json)
         return UserError.exit_code
-    except Terminated:
-        print_error(UserError("Terminated.", "The same command goes on where this one stopped."), as_json)
-        return TERMINATED
-    except (KeyboardInterrupt, typer.Abort):
-        print_error(UserError("Interrupted.", "The same command goes on where this one stopped."), as_json)
-        return INTERRUPTED
+    except (KeyboardInterrupt, typer.Abort) as exc:
+        is_terminated = isinstance(exc.__cause__ or exc, Terminated)
+        print_error(Interrupted("Terminated." if is_terminated else "Interrupted.", RESUME), as_json)
+        return TERMINATED if is_terminated else INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -89,6 +99,26 @@ def _exit_code(arguments: list[str]) -> int:
             raise
         print_error(_unexpected(exc), as_json)
         return UserError.exit_code
+
+
+def _greet() -> int:
+    """Without arguments: the help, and the next step in this folder."""
+    from understudy.settings import FILE_NAME
+
+    build()(args=["--help"], standalone_mode=False)
+    is_project = (Path() / FILE_NAME).exists()
+    step = (
+        "understudy check`, then `understudy run" if is_project else "understudy demo`, or `understudy init my-project"
+    )
+    print_lines([f"This folder {'holds a' if is_project else 'is no'} project. Next: `{step}`."])
+    return UserError.exit_code
+
+
+def _refuse_to_fail_on_encodings() -> None:
+    """A terminal that cannot show a character shows another; no text may end a run."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _usage_message(error: TyperException) -> str:

@@ -19,7 +19,12 @@ Overrides = Annotated[
     list[str], typer.Option("--set", help="Override a setting: --set teacher.replicates=3. May be repeated.")
 ]
 BudgetUsd = Annotated[
-    float | None, typer.Option("--budget-usd", min=0, help="Stop before the teacher costs more than this.")
+    float | None,
+    typer.Option(
+        "--budget-usd",
+        min=0,
+        help="Stop before the teacher has cost the project more than this, earlier runs included.",
+    ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before spending.")]
 

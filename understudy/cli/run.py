@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from understudy.cli.arms import print_arms
+from understudy.cli.arms import ending, print_arms
 from understudy.cli.console import print_json, print_lines
 from understudy.cli.options import HERE, AsJson, BudgetUsd, Folder, Overrides, Yes, open_project
-from understudy.cli.spending import confirm
+from understudy.cli.spending import confirm, print_spending
+
+if TYPE_CHECKING:
+    from understudy.pipeline.result import RunResult
 
 
 def run(
@@ -25,11 +29,18 @@ def run(
     Example: understudy run my-project --budget-usd 5
     """
     project = open_project(folder, overrides, budget_usd)
-    confirm(project, yes)
+    spending = confirm(project, yes)
     result = project.run(despite_gate=despite_gate)
+    print_spending(project, spending)
     if as_json:
         print_json(result.to_json())
     else:
         print_arms(result.data)
-        print_lines(["", f"report: {result.report}"])
+        print_lines(["", *ending(result), *_next_command(folder, result)])
     return int(result.has_findings)
+
+
+def _next_command(folder: Path, result: RunResult) -> list[str]:
+    if result.data.recommended is None:
+        return [f"next: understudy validate {folder}"]
+    return [f"next: understudy predict texts.csv labelled.csv --project {folder}"]

@@ -3,28 +3,55 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import typer
 
 from understudy.cli.console import clean, console
+from understudy.errors import UserError
 
 if TYPE_CHECKING:
     from understudy.pipeline import Project
+    from understudy.pipeline.plan import Plan
 
 
-def confirm(project: Project, yes: bool, *, only_validation: bool = False) -> None:
-    """Show the plan of a teacher that costs money; on a terminal ask, unless `yes`.
+@dataclass(frozen=True)
+class Spending:
+    """What was planned, and what the project had spent before; `plan` is None for a teacher that is free."""
+
+    plan: Plan | None
+    before_usd: float
+
+
+def confirm(project: Project, yes: bool, *, only_validation: bool = False) -> Spending:
+    """Show the plan of a teacher that costs money; on a terminal ask, unless `yes` or nothing is left to ask.
 
     Raises
     ------
-    typer.Abort
+    UserError
         If the person declines.
     """
     if not project.teacher_costs_money:
-        return
+        return Spending(None, 0.0)
+    plan = project.plan(only_validation=only_validation)
     err = console(is_error=True)
-    for line in project.plan(only_validation=only_validation).lines(with_prompt=False):
+    for line in plan.lines(with_prompt=False):
         err.print(clean(line))
-    if not yes and sys.stdin.isatty() and sys.stderr.isatty():
-        typer.confirm("Go on?", abort=True, err=True)
+    is_asked = plan.n_calls and not yes and sys.stdin.isatty() and sys.stderr.isatty()
+    if is_asked and not typer.confirm("Go on?", err=True):
+        raise UserError("Stopped before anything was spent.", "`--budget-usd` sets a limit, `--yes` does not ask.")
+    return Spending(plan, project.spent_usd())
+
+
+def print_spending(project: Project, spending: Spending) -> None:
+    """Planned against actual, on standard error; nothing for a free teacher."""
+    plan = spending.plan
+    if plan is None:
+        return
+    if plan.cost_usd is None or plan.cost_usd_at_most is None:
+        line = "planned and spent: unknown, because the price is (set teacher.price_in_usd and price_out_usd)"
+    else:
+        spent_usd = project.spent_usd() - spending.before_usd
+        line = f"planned ${plan.cost_usd:,.4f}, at most ${plan.cost_usd_at_most:,.4f}; spent ${spent_usd:,.4f}"
+    console(is_error=True).print(line)

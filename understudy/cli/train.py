@@ -13,7 +13,7 @@ def train(folder: Folder = HERE, overrides: Overrides = [], as_json: AsJson = Fa
     """
     trained = open_project(folder, overrides).train()
     if as_json:
-        print_json([arm.to_json() for arm in trained])
+        print_json({"arms": {arm.name: arm.to_json() for arm in trained}})
     else:
         print_table(
             ("arm", "labels", "runs", "training"),

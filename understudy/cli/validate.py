@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from understudy.cli.console import print_json, print_lines
 from understudy.cli.options import HERE, AsJson, BudgetUsd, Folder, Overrides, Yes, open_project
-from understudy.cli.spending import confirm
+from understudy.cli.spending import confirm, print_spending
 
 
 def validate(
@@ -19,8 +19,9 @@ def validate(
     Example: understudy validate my-project
     """
     project = open_project(folder, overrides, budget_usd)
-    confirm(project, yes, only_validation=True)
+    spending = confirm(project, yes, only_validation=True)
     validation = project.validate()
+    print_spending(project, spending)
     if as_json:
         print_json(validation.to_json())
     else:

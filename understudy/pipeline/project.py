@@ -138,6 +138,11 @@ class Project:
         """Whether asking the teacher can cost anything."""
         return self.settings.teacher.kind == "openai"
 
+    def spent_usd(self) -> float:
+        """What the teacher has cost so far, replies of unknown price counted as 0."""
+        with self.journal_to_read() as journal:
+            return 0.0 if journal is None else journal.spent_usd()
+
     def gold_of(self, role: Role) -> tuple[Document, ...]:
         """The human-labelled texts of one role."""
         return self.ledger.documents(role)
