@@ -12,12 +12,16 @@ import numpy as np
 
 from understudy.acquisition.uncertainty import Scores
 
+WORD = r"[^\W\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
+"""A word character, but for Thai, kana, Han and Hangul."""
+
 
 def keyword_scores(texts: Iterable[str], keywords: Sequence[str]) -> Scores:
     """How many of the keywords each text contains, shape (n,), in 0..len(keywords); how often does not matter.
 
-    Case is folded. A keyword is a literal string, found only where no word character touches its own first or last
-    word character: `tax` does not find `taxi`, `tax*` finds both.
+    Case is folded. A keyword is a literal string, found only where no letter or digit touches its own first or last
+    letter: `tax` does not find `taxi`, `tax*` finds both. Scripts that do not divide words by spaces are searched as
+    they are.
 
     Raises
     ------
@@ -40,10 +44,6 @@ def _pattern(keyword: str) -> re.Pattern[str]:
     stem = keyword.strip().casefold().removesuffix("*")
     if not stem:
         raise ValueError(f"keywords: expected words, found {keyword!r}.")
-    before = r"(?<!\w)" if _is_word(stem[0]) else ""
-    after = r"(?!\w)" if _is_word(stem[-1]) and not keyword.strip().endswith("*") else ""
+    before = f"(?<!{WORD})" if re.match(WORD, stem[0]) else ""
+    after = f"(?!{WORD})" if re.match(WORD, stem[-1]) and not keyword.strip().endswith("*") else ""
     return re.compile(before + re.escape(stem) + after)
-
-
-def _is_word(character: str) -> bool:
-    return re.match(r"\w", character) is not None

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from understudy.acquisition.pool import Floats, Rows, row_blocks
 
-SAME = 1e-6
+SAME = 1e-5
 """Squared distances below this share of the squared norms are rounding: the points are the same."""
 
 

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from understudy.acquisition.uncertainty import Scores
+
 AGREEMENT = 0.99
 WINDOW = 3
 PLATEAU_ROUNDS = 4
@@ -136,8 +138,16 @@ def stop_by_plateau(n_labels: Sequence[int], f1: Sequence[float], rounds: int = 
     known = [(x, y) for x, y in zip(n_labels, f1, strict=True) if not math.isnan(y)][-rounds:]
     if len(known) < rounds:
         return None
-    line = stats.linregress([x for x, _ in known], [y for _, y in known])
-    gain = PLATEAU_LABELS * float(line.slope + stats.t.ppf(ONE_SIDED, rounds - 2) * line.stderr)
+    gain = PLATEAU_LABELS * _upper_slope(*np.array(known).T)
     if gain >= PLATEAU_GAIN:
         return None
     return Stop("plateau", f"Another {PLATEAU_LABELS} labels would add at most {gain:.4f} F1 on gold dev.")
+
+
+def _upper_slope(x: Scores, y: Scores) -> float:
+    """One-sided 95% upper limit of the slope of a least-squares line through n >= 3 points with different x."""
+    across = x - x.mean()
+    slope = float(across @ y / (across @ across))
+    left = y - y.mean() - slope * across
+    error = math.sqrt(float(left @ left) / (len(x) - 2) / float(across @ across))
+    return slope + float(stats.t.ppf(ONE_SIDED, len(x) - 2)) * error

@@ -10,7 +10,7 @@
 | evidence | the highest given score: rare classes, token scores | exact |
 | density | margin times information density | exact, two passes over the embeddings |
 | cal | labelled neighbours whose predictions differ most | exact up to 2,000 labelled rows, a sample of those beyond |
-| k_means | nearest row to each of n centres | centres from 256 n (at most 50,000) rows and one step over all |
+| k_means | nearest row to each of n centres | centres from 128 n (at most 50,000) rows and one step over all |
 | typical | densest place of the largest uncovered clusters | a sample of 50,000 rows |
 | k_means_plus_plus | each in proportion to its squared distance | exact, a few passes |
 | k_centre | each the farthest from all before | exact, one pass and a small frontier |
