@@ -41,7 +41,10 @@ def nearest_to_centres(query: Query, rng: np.random.Generator) -> Rows:
     """
     embeddings = query.pool.array("embeddings")
     centres = k_means(embeddings, query.candidates, query.n, rng)
-    return _distinct(_favourites(embeddings, query.candidates, centres))
+    favourites = _favourites(embeddings, query.candidates, centres, 1)
+    if len(np.unique(favourites)) < len(centres):
+        favourites = _favourites(embeddings, query.candidates, centres, len(centres))
+    return _distinct(favourites)
 
 
 def k_means(embeddings: Floats, rows: Rows, k: int, rng: np.random.Generator) -> Floats:
@@ -113,17 +116,17 @@ def _move_to_means(embeddings: Floats, rows: Rows, centres: Floats) -> Floats:
     return np.where(counts[:, None] > 0, means, centres).astype(centres.dtype)
 
 
-def _favourites(embeddings: Floats, rows: Rows, centres: Floats) -> Rows:
-    """For each of k <= len(rows) centres its k nearest rows, nearest first, shape (k, k)."""
+def _favourites(embeddings: Floats, rows: Rows, centres: Floats, n: int) -> Rows:
+    """For each centre its n <= len(rows) nearest rows, nearest first, shape (k, n)."""
     best_rows: Rows = np.empty((len(centres), 0), dtype=np.intp)
     best_gaps: Floats = np.empty((len(centres), 0), dtype=centres.dtype)
     for part in row_blocks(len(rows)):
         block = widen(embeddings[rows[part]])
         gaps = squared_norms(block) - 2 * (centres @ block.T)
-        near = _smallest(gaps, len(centres))
+        near = _smallest(gaps, n)
         best_gaps = np.hstack([best_gaps, np.take_along_axis(gaps, near, axis=1)])
         best_rows = np.hstack([best_rows, rows[part][near]])
-        keep = _smallest(best_gaps, len(centres))
+        keep = _smallest(best_gaps, n)
         best_gaps = np.take_along_axis(best_gaps, keep, axis=1)
         best_rows = np.take_along_axis(best_rows, keep, axis=1)
     return best_rows
@@ -131,6 +134,8 @@ def _favourites(embeddings: Floats, rows: Rows, centres: Floats) -> Rows:
 
 def _smallest(values: Floats, n: int) -> Rows:
     """Columns of the `n` smallest of each row (all where there are fewer), smallest first."""
+    if n == 1:
+        return values.argmin(axis=1)[:, None]
     n = min(n, values.shape[1])
     columns: Rows = np.argpartition(values, n - 1, axis=1)[:, :n]
     order = np.argsort(np.take_along_axis(values, columns, axis=1), axis=1, kind="stable")
