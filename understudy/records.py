@@ -166,6 +166,7 @@ class Annotation:
     trust : calibrated probability of being right, in [0, 1]; None before calibration.
     cost_usd : paid for this document; None if the price is unknown, 0.0 if free.
     reason : why it is not `labelled`, or a remark such as a declared tie.
+    flags : what is suspicious about the text, as `prompts.suspicions` names it.
     """
 
     document_id: str
@@ -180,6 +181,7 @@ class Annotation:
     trust: float | None = None
     cost_usd: float | None = None
     reason: str = ""
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,11 +110,16 @@ class EmbeddingSettings(Table):
 class PromptSettings(Table):
     """What the teacher is shown beside the codebook and the text."""
 
-    demonstrations: Literal["knn", "random", "fixed", "none"] = Field(
+    demonstrations: Literal["knn", "balanced-knn", "fixed+knn", "diverse", "fixed", "random", "none"] = Field(
         "knn", description="Which human-labelled examples the teacher sees; from role demo only."
     )
     k: int = Field(5, ge=0, description="Demonstrations in one prompt.")
     repair: bool = Field(True, description="Ask once more after an unreadable answer.")
+    candidates: int = Field(0, ge=0, description="Show only so many labels, the likeliest for a text; 0: all of them.")
+    mask: tuple[Literal["email", "url", "handle", "phone", "number", "name"], ...] = Field(
+        (), description="Personal data that are replaced on this machine before a text is sent."
+    )
+    mask_names: tuple[str, ...] = Field((), description="The names that `name` in `mask` replaces.")
 
 
 class TeacherSettings(Table):
@@ -129,6 +134,9 @@ class TeacherSettings(Table):
     api_key_env: str = Field("OPENAI_API_KEY", description="Environment variable that holds the key; may be unset.")
     temperature: float = Field(0.0, ge=0, le=2, description="0 for one answer; above 0 with several replicates.")
     replicates: int = Field(1, ge=1, description="Answers asked for each text.")
+    replicate_by: Literal["temperature", "label_order"] = Field(
+        "temperature", description="What varies between replicates; `label_order` shuffles the labels for each."
+    )
     max_tokens: int = Field(64, ge=1, description="Ceiling of one answer.")
     concurrency: int = Field(16, ge=1, description="Calls in flight at once.")
     timeout_s: float = Field(60.0, gt=0, description="Deadline of one attempt, connection to last byte.")
