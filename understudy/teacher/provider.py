@@ -99,8 +99,13 @@ class Provider(Protocol):
     def max_tokens(self) -> int:
         """Ceiling of one answer."""
 
-    def body(self, messages: Sequence[Message]) -> Mapping[str, Any]:
-        """Everything that is sent, as JSON, without credentials."""
+    def body(self, messages: Sequence[Message], max_tokens: int | None = None) -> Mapping[str, Any]:
+        """Everything that is sent, as JSON, without credentials.
+
+        Parameters
+        ----------
+        max_tokens : ceiling of this one answer; None for the usual one. A cut answer is asked for again with more.
+        """
 
     def connect(self) -> AbstractAsyncContextManager[Send]:
         """A connection for one event loop."""

@@ -60,14 +60,14 @@ class OpenAICompatible:
         self._temperature = temperature
         self._key = _clean_key(api_key)
 
-    def body(self, messages: Sequence[Message]) -> Mapping[str, Any]:
+    def body(self, messages: Sequence[Message], max_tokens: int | None = None) -> Mapping[str, Any]:
         """Model, messages and sampling parameters."""
         ceiling = "max_completion_tokens" if self._url.host == OPENAI_HOST else "max_tokens"
         return {
             "model": self._model,
             "messages": [{"role": message.role, "content": message.content} for message in messages],
             "temperature": self._temperature,
-            ceiling: self.max_tokens,
+            ceiling: max_tokens or self.max_tokens,
         }
 
     @asynccontextmanager

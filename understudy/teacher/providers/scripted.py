@@ -22,9 +22,10 @@ class Scripted:
         self._model = model
         self._answer = answers if callable(answers) else _in_order(answers)
 
-    def body(self, messages: Sequence[Message]) -> Mapping[str, Any]:
+    def body(self, messages: Sequence[Message], max_tokens: int | None = None) -> Mapping[str, Any]:
         """The model's name and the messages."""
-        return {"model": self._model, "messages": [{"role": m.role, "content": m.content} for m in messages]}
+        said = [{"role": m.role, "content": m.content} for m in messages]
+        return {"model": self._model, "messages": said, "max_tokens": max_tokens or self.max_tokens}
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[Send]:
