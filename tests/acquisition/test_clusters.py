@@ -75,10 +75,15 @@ def test_typical_takes_the_densest_row_of_the_largest_groups_first(groups):
 
 
 def test_typical_begins_with_groups_that_have_no_label(groups):
-    assert group_of(select("typical", groups, 2, labelled=[95, 35])) != [3, 2]
-    rows = select("typical", groups[:60], 1, labelled=[30, 40, 50][:1])  # k = 2: two groups share a cluster
-    assert len(rows) == 1
-    assert set(group_of(select("typical", groups, 3, labelled=[99]))) == {2, 1, 0}
+    # k = 1 labelled + 3: one cluster per group. The largest group is covered.
+    assert group_of(select("typical", groups, 3, labelled=[99])) == [2, 1, 0]
+
+
+def test_typical_takes_turns_by_labels_and_then_by_size():
+    queues = [[0, 1, 2], [3], [4, 5], []]
+    picks = clusters._take_turns(queues, covered=np.array([0, 0, 1, 0]), sizes=np.array([3, 1, 9, 0]), n=6)
+    # Uncovered first, larger first: 0, then 3. Now all have one: the largest is 4, then 1; then two each: 5, 2.
+    assert picks.tolist() == [0, 3, 4, 1, 5, 2]
 
 
 def test_typical_represents_a_large_pool_and_a_large_cluster_by_a_sample(groups, monkeypatch):

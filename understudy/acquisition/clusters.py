@@ -134,10 +134,8 @@ def _favourites(embeddings: Floats, rows: Rows, centres: Floats, n: int) -> Rows
 
 def _smallest(values: Floats, n: int) -> Rows:
     """Columns of the `n` smallest of each row (all where there are fewer), smallest first."""
-    if n == 1:
-        return values.argmin(axis=1)[:, None]
     n = min(n, values.shape[1])
-    columns: Rows = np.argpartition(values, n - 1, axis=1)[:, :n]
+    columns: Rows = values.argmin(axis=1)[:, None] if n == 1 else np.argpartition(values, n - 1, axis=1)[:, :n]
     order = np.argsort(np.take_along_axis(values, columns, axis=1), axis=1, kind="stable")
     return np.take_along_axis(columns, order, axis=1)
 
