@@ -204,6 +204,32 @@ class HumanLabel:
 
 
 @dataclass(frozen=True, slots=True)
+class ValidationRecord:
+    """One version of a codebook as a teacher was validated with it.
+
+    Attributes
+    ----------
+    codebook : its digest; `contents` is its canonical JSON.
+    teacher, prompt : as in `Provenance`.
+    documents : digest of the ids judged, so that scores on the same texts can be told from others.
+    n : documents judged.
+    f1, low, high : headline F1 with its interval; None where undefined.
+    at : UTC, ISO 8601.
+    """
+
+    codebook: str
+    contents: str
+    teacher: str
+    prompt: str
+    documents: str
+    n: int
+    f1: float | None = None
+    low: float | None = None
+    high: float | None = None
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Prediction:
     """A student's answer for one document; `probabilities` in codebook order."""
 

@@ -12,13 +12,14 @@ import pytest
 from understudy.errors import StoreError
 from understudy.journal import Journal, sqlite_version
 from understudy.journal.migrations import MIGRATIONS, migrate
-from understudy.records import Annotation, HumanLabel, Outcome, Provenance, Reply, Request, Role
+from understudy.records import Annotation, HumanLabel, Outcome, Provenance, Reply, Request, Role, ValidationRecord
 
 UGLY = "half \ud83d, nul \x00, emoji 🙂, quote ' and \u2028"
 REQUEST = Request("k1", "d1", 0, 0, "gpt", '{"messages": []}')
 ANNOTATION = Annotation(
     "d1", "ab" * 32, Outcome.LABELLED, "pos", Provenance("gpt", "gpt-1", "cb", "pr", ("k1",), ("x", "y"), "2026-01-01"),
     answers=("pos", "neg", "pos"), n_asked=3, consistency=2 / 3, confidence=0.9, cost_usd=0.01, reason="tie",
+    flags=("instruction",),
 )  # fmt: skip
 
 
@@ -83,6 +84,39 @@ def test_values_go_through_the_given_coding(journal):
     several = replace(ANNOTATION, value=("a", "b"), answers=(("a", "b"), ()), n_asked=2, consistency=0.5)
     journal.add_annotations([several], list).result()
     assert journal.annotations("gpt", "cb", "pr", tuple)["d1"] == several
+
+
+def test_validations_come_back_in_order_and_undefined_stays_undefined(journal):
+    first = ValidationRecord("c1", "{}", UGLY, "pr", "docs", 40, None, None, None, "2026-01-01")
+    second = replace(first, codebook="c2", f1=0.5, low=0.25, high=0.75)
+    journal.add_validation(first)
+    journal.add_validation(second).result()
+    assert journal.validations() == [first, second]
+
+
+def test_codebooks_are_counted_where_a_document_got_a_value(journal):
+    def under(codebook, **fields):
+        return replace(ANNOTATION, provenance=replace(ANNOTATION.provenance, codebook=codebook), **fields)
+
+    failed = under("c3", outcome=Outcome.FAILED, value=None)
+    journal.add_annotations([under("c2"), under("c1"), under("c2"), failed, under("c4", document_id="d9")], same)
+    journal.add_annotations([replace(under("c5"), provenance=Provenance("other", codebook="c5"))], same).result()
+    assert journal.codebooks_annotated(["d1", "d2"], "gpt") == ("c2", "c1")
+
+
+def test_a_journal_of_the_first_version_reads_its_annotations(path):
+    from contextlib import closing
+
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        migrate(connection, path, MIGRATIONS[:1])
+        connection.execute(
+            "insert into annotations (document_id, text_sha256, outcome, value, teacher, model, codebook, prompt,"
+            " request_keys, demonstrations, created_at, answers, n_asked, reason)"
+            " values ('d1', 'sha', 'labelled', '\"pos\"', 'gpt', '', 'cb', 'pr', '[]', '[]', '', '[]', 1, '')"
+        )
+    with Journal.open(path) as journal:
+        old = journal.annotations("gpt", "cb", "pr", same)["d1"]
+    assert (old.value, old.flags) == ("pos", ())
 
 
 def test_roles_change_only_when_they_change(journal):

@@ -24,6 +24,7 @@ from understudy.journal.rows import (
     ANNOTATION_COLUMNS,
     HUMAN_LABEL_COLUMNS,
     REPLY_COLUMNS,
+    VALIDATION_COLUMNS,
     Decode,
     Encode,
     annotation_of,
@@ -36,11 +37,13 @@ from understudy.journal.rows import (
     reply_row,
     request_row,
     stored,
+    validation_of,
+    validation_row,
 )
 from understudy.journal.writer import BUSY_TIMEOUT_S, Writer, acquire, release
-from understudy.records import Annotation, HumanLabel, Reply, Request, Role
+from understudy.records import Annotation, HumanLabel, Reply, Request, Role, ValidationRecord
 
-TABLES = ("requests", "replies", "failures", "annotations", "human_labels", "gold_roles", "runs")
+TABLES = ("requests", "replies", "failures", "annotations", "human_labels", "gold_roles", "runs", "validations")
 
 
 class Journal:
@@ -190,6 +193,23 @@ class Journal:
         )
         latest = {row[0]: row for row in rows}
         return {read(document_id): annotation_of(row, decode) for document_id, row in latest.items()}
+
+    def codebooks_annotated(self, document_ids: Iterable[str], teacher: str) -> tuple[str, ...]:
+        """Digests of the codebooks under which a teacher gave some of these documents a value, oldest first."""
+        wanted = {stored(identifier) for identifier in document_ids}
+        rows = self._read(
+            "select codebook, document_id from annotations where teacher = ? and value is not null order by id",
+            (stored(teacher),),
+        )
+        return tuple(dict.fromkeys(codebook for codebook, identifier in rows if identifier in wanted))
+
+    def add_validation(self, record: ValidationRecord) -> Future[None]:
+        """Append the scores of a codebook."""
+        return self._write(_insertion("validations", VALIDATION_COLUMNS), [validation_row(record)])
+
+    def validations(self) -> list[ValidationRecord]:
+        """Every validation, in the order in which it was stored."""
+        return [validation_of(row) for row in self._read(_selection(VALIDATION_COLUMNS, "validations order by id"))]
 
     def add_human_labels(self, labels: Iterable[HumanLabel], encode: Encode) -> Future[None]:
         """Append what people said."""

@@ -55,7 +55,18 @@ create table runs (
 )
 """
 
-MIGRATIONS: tuple[Migration, ...] = (first_tables,)
+
+def flags_and_validations(connection: sqlite3.Connection) -> None:
+    """What is suspicious about an annotated text, and every codebook that was validated with its scores."""
+    connection.execute("alter table annotations add column flags text not null default '[]'")
+    connection.execute(
+        "create table validations (id integer primary key, codebook text not null, contents text not null, "
+        "teacher text not null, prompt text not null, documents text not null, n integer not null, f1 real, low real, "
+        "high real, at text not null)"
+    )
+
+
+MIGRATIONS: tuple[Migration, ...] = (first_tables, flags_and_validations)
 
 
 def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:

@@ -10,15 +10,16 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from understudy.records import Annotation, HumanLabel, Outcome, Provenance, Reply, Request, Value
+from understudy.records import Annotation, HumanLabel, Outcome, Provenance, Reply, Request, ValidationRecord, Value
 
 Encode = Callable[[Value], object]
 Decode = Callable[[Any], Value | None]
 
 ANNOTATION_COLUMNS = (
     "document_id, text_sha256, outcome, value, teacher, model, codebook, prompt, request_keys, demonstrations, "
-    "created_at, answers, n_asked, consistency, confidence, trust, cost_usd, reason"
+    "created_at, answers, n_asked, consistency, confidence, trust, cost_usd, reason, flags"
 )
+VALIDATION_COLUMNS = "codebook, contents, teacher, prompt, documents, n, f1, low, high, at"
 HUMAN_LABEL_COLUMNS = "document_id, text_sha256, value, annotator, source, created_at"
 REPLY_COLUMNS = "request_key, body, model, prompt_tokens, completion_tokens, cost_usd, latency_s, received_at"
 
@@ -72,13 +73,14 @@ def annotation_row(annotation: Annotation, encode: Encode) -> tuple[object, ...]
         json.dumps(who.request_keys), json.dumps(who.demonstrations), who.created_at or now(),
         json.dumps([encode(answer) for answer in annotation.answers]), annotation.n_asked, annotation.consistency,
         annotation.confidence, annotation.trust, annotation.cost_usd, stored(annotation.reason),
+        json.dumps(annotation.flags),
     )  # fmt: skip
 
 
 def annotation_of(row: Sequence[Any], decode: Decode) -> Annotation:
     """The record of `ANNOTATION_COLUMNS`."""
-    document_id, sha, outcome, value, teacher, model, codebook, prompt, keys, shown, at, answers, *numbers, reason = row
-    n_asked, consistency, confidence, trust, cost_usd = numbers
+    document_id, sha, outcome, value, teacher, model, codebook, prompt, keys, shown, at, answers, *rest = row
+    n_asked, consistency, confidence, trust, cost_usd, reason, flags = rest
     return Annotation(
         document_id=read(document_id),
         text_sha256=sha,
@@ -94,7 +96,22 @@ def annotation_of(row: Sequence[Any], decode: Decode) -> Annotation:
         trust=trust,
         cost_usd=cost_usd,
         reason=read(reason),
+        flags=tuple(json.loads(flags)),
     )
+
+
+def validation_row(record: ValidationRecord) -> tuple[object, ...]:
+    """Values for `VALIDATION_COLUMNS`."""
+    return (
+        record.codebook, stored(record.contents), stored(record.teacher), record.prompt, record.documents, record.n,
+        record.f1, record.low, record.high, record.at or now(),
+    )  # fmt: skip
+
+
+def validation_of(row: Sequence[Any]) -> ValidationRecord:
+    """The record of `VALIDATION_COLUMNS`."""
+    codebook, contents, teacher, *rest = row
+    return ValidationRecord(codebook, read(contents), read(teacher), *rest)
 
 
 def human_label_row(label: HumanLabel, encode: Encode) -> tuple[object, ...]:
