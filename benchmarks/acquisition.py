@@ -24,6 +24,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import resource
 import statistics
 import subprocess
@@ -121,7 +122,8 @@ def scikit_activeml(strategy: str, folder: Path) -> Callable[[], Any]:
 CHILDREN = {"understudy": ours, "small-text": small_text, "scikit-activeml": scikit_activeml}
 
 
-def measure_here(library: str, strategy: str, folder: Path, repeats: int) -> None:
+def measure_here(library: str, strategy: str, folder: Path, repeats: int, memory_gb: float) -> None:
+    resource.setrlimit(resource.RLIMIT_DATA, (int(memory_gb * 1024**3),) * 2)
     choose = CHILDREN[library](strategy, folder)
     times, cpu = [], []
     for _ in range(repeats):
@@ -129,7 +131,8 @@ def measure_here(library: str, strategy: str, folder: Path, repeats: int) -> Non
         chosen = choose()
         times.append(time.perf_counter() - start)
         cpu.append(time.process_time() - start_cpu)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
+    status = Path("/proc/self/status").read_text()  # getrusage's maximum survives exec and would be the parent's
+    peak = int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024**2
     found = {"time_s": statistics.median(times), "cpu_s": statistics.median(cpu), "peak_gb": peak}
     print(json.dumps({**found, "chosen": [int(row) for row in chosen]}))
 
@@ -141,7 +144,7 @@ def measure(python: Path, library: str, strategy: str, folder: Path, options: ar
     """What the child found; None, with a line that says why, if it failed or took too long."""
     threads = {name: str(options.threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
     repeats = 3 if library == "understudy" and n <= 100_000 else 1
-    command = [python, __file__, "--child", library, strategy, folder, str(repeats)]
+    command = [python, __file__, "--child", library, strategy, folder, str(repeats), str(options.memory_gb)]
     limit = options.limit_s * repeats
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=limit, env={**os.environ, **threads})
@@ -211,6 +214,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", help="these strategies only")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--limit-s", type=float, default=600, help="a measurement is stopped after so many seconds")
+    parser.add_argument("--memory-gb", type=float, default=12, help="no measurement may take more")
     parser.add_argument("--data", type=Path, help="folder for the temporary data (1.6 GB with --million)")
     return parser.parse_args()
 
@@ -230,6 +234,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
-        measure_here(sys.argv[2], sys.argv[3], Path(sys.argv[4]), int(sys.argv[5]))
+        measure_here(sys.argv[2], sys.argv[3], Path(sys.argv[4]), int(sys.argv[5]), float(sys.argv[6]))
     else:
         main()

@@ -96,7 +96,7 @@ def select_batch(
     query = _check(chosen_by, strategy, n, pool, labelled)
     n_random = _n_random(strategy, n, random_share)
     drawn = rng.choice(query.candidates, size=n_random, replace=False)
-    rest = replace(query, candidates=np.setdiff1d(query.candidates, drawn), n=n - n_random)
+    rest = replace(query, candidates=_others(len(pool), query.labelled, drawn), n=n - n_random)
     picked = chosen_by.choose(rest, rng) if rest.n else drawn[:0]
     chance = np.where(np.arange(n) < n_random, n_random / len(query.candidates), np.nan)
     arms = (Arm.RANDOM,) * n_random + (Arm.CHOSEN,) * rest.n
@@ -113,7 +113,7 @@ def find_strategy(name: str) -> Strategy:
 def _check(strategy: Strategy, name: str, n: int, pool: PoolView, labelled: ArrayLike) -> Query:
     size = len(pool)
     taken = check_rows(labelled, size, "labelled")
-    candidates = np.setdiff1d(np.arange(size), taken)
+    candidates = _others(size, taken)
     if not 1 <= n <= len(candidates):
         raise ValueError(f"n: expected 1 to {len(candidates)}, the rows not asked about yet, found {n}.")
     if strategy.needs_labelled and len(taken) == 0:
@@ -123,6 +123,14 @@ def _check(strategy: Strategy, name: str, n: int, pool: PoolView, labelled: Arra
     for array in strategy.needs:
         check_array(pool, array)
     return Query(pool, taken, candidates, n)
+
+
+def _others(size: int, *taken: Rows) -> Rows:
+    """The rows of a pool that are in none of the given lists, ascending."""
+    is_free = np.ones(size, dtype=bool)
+    for rows in taken:
+        is_free[rows] = False
+    return np.flatnonzero(is_free)
 
 
 def _n_random(strategy: str, n: int, random_share: float) -> int:
