@@ -290,6 +290,7 @@ def test_runs_and_failures_are_counted(journal):
     assert journal._read("select attempt, kind from failures") == [(2, "timeout")]
     assert journal.counts() == {
         "requests": 1, "replies": 0, "failures": 1, "annotations": 0, "human_labels": 0, "gold_roles": 0, "runs": 1,
+            "validations": 0,
     }  # fmt: skip
 
 
