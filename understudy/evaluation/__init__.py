@@ -52,6 +52,8 @@ from understudy.evaluation.planning import (
     paired_half_width,
 )
 from understudy.evaluation.thresholds import best_threshold, label_thresholds
+from understudy.evaluation.trust import TrustModel, fit_trust
+from understudy.evaluation.trust_report import TrustMeasure, TrustReport, auroc, report_trust
 
 __all__ = [
     "Agreement",
@@ -73,9 +75,13 @@ __all__ = [
     "Scores",
     "Spread",
     "Totals",
+    "TrustMeasure",
+    "TrustModel",
+    "TrustReport",
     "accuracy_by_consistency",
     "accuracy_interval",
     "adjust_for_table",
+    "auroc",
     "best_constant",
     "best_threshold",
     "bootstrap",
@@ -94,6 +100,7 @@ __all__ = [
     "expected_calibration_error",
     "f1_half_width",
     "f1_interval",
+    "fit_trust",
     "fleiss_kappa",
     "gwet_ac1",
     "headline_interval",
@@ -106,6 +113,7 @@ __all__ = [
     "measure_agreement",
     "paired_half_width",
     "reliability",
+    "report_trust",
     "risk_coverage",
     "score",
     "wilson",

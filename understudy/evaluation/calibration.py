@@ -74,7 +74,7 @@ def reliability(
     if n_bins < 1:
         raise ValueError(f"n_bins: expected at least 1, found {n_bins}.")
     order = np.argsort(stated, kind="stable")
-    cuts = _cuts(stated[order], n_bins)
+    cuts = equal_mass_cuts(stated[order], n_bins)
     return tuple(_bin(stated[rows], right[rows], level) for rows in np.split(order, cuts) if rows.size)
 
 
@@ -164,7 +164,7 @@ def risk_coverage(confidence: ArrayLike, correct: ArrayLike) -> RiskCoverage:
     )
 
 
-def _cuts(ordered: FloatArray, n_bins: int) -> NDArray[np.intp]:
+def equal_mass_cuts(ordered: FloatArray, n_bins: int) -> NDArray[np.intp]:
     """Where to cut rising confidences: equal masses, each cut moved to the nearest change of value."""
     changes = np.flatnonzero(np.diff(ordered) > 0) + 1
     wanted = len(ordered) * np.arange(1, n_bins) / n_bins
