@@ -115,6 +115,7 @@ class Reply:
     cost_usd : in US dollars, or None if the price is unknown.
     latency_s : seconds from sending to the last byte.
     received_at : UTC, ISO 8601.
+    cached_tokens : of `prompt_tokens`, those that the server had in its cache, or None if it does not say.
     """
 
     request_key: str
@@ -125,6 +126,7 @@ class Reply:
     cost_usd: float | None = None
     latency_s: float = 0.0
     received_at: str = ""
+    cached_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

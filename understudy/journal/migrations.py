@@ -66,7 +66,12 @@ def flags_and_validations(connection: sqlite3.Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Migration, ...] = (first_tables, flags_and_validations)
+def cached_tokens(connection: sqlite3.Connection) -> None:
+    """How much of a prompt the server had in its cache."""
+    connection.execute("alter table replies add column cached_tokens integer")
+
+
+MIGRATIONS: tuple[Migration, ...] = (first_tables, flags_and_validations, cached_tokens)
 
 
 def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:

@@ -21,7 +21,9 @@ ANNOTATION_COLUMNS = (
 )
 VALIDATION_COLUMNS = "codebook, contents, teacher, prompt, documents, n, f1, low, high, at"
 HUMAN_LABEL_COLUMNS = "document_id, text_sha256, value, annotator, source, created_at"
-REPLY_COLUMNS = "request_key, body, model, prompt_tokens, completion_tokens, cost_usd, latency_s, received_at"
+REPLY_COLUMNS = (
+    "request_key, body, model, prompt_tokens, completion_tokens, cost_usd, latency_s, received_at, cached_tokens"
+)
 
 
 def now() -> str:
@@ -54,7 +56,7 @@ def reply_row(reply: Reply) -> tuple[object, ...]:
     """Values for `REPLY_COLUMNS`."""
     return (
         stored(reply.request_key), stored(reply.body), stored(reply.model), reply.prompt_tokens,
-        reply.completion_tokens, reply.cost_usd, reply.latency_s, reply.received_at or now(),
+        reply.completion_tokens, reply.cost_usd, reply.latency_s, reply.received_at or now(), reply.cached_tokens,
     )  # fmt: skip
 
 

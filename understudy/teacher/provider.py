@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from understudy.prompts import Message
+from understudy.prompts.schema import Schema
 from understudy.records import Outcome
 
 Send = Callable[[str], Awaitable[str]]
@@ -25,6 +26,15 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Token:
+    """One token of an answer: its text, its log-probability, and what could have stood there with which one."""
+
+    text: str
+    logprob: float
+    alternatives: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
     """The envelope of a reply, opened.
 
@@ -34,6 +44,9 @@ class Completion:
     reason : for any ending but `complete`, in words.
     model : the model that the server says it is, or "".
     prompt_tokens, completion_tokens : as the server counts; None if it does not say, or nothing one can believe.
+        Cached prompt tokens and the tokens of a hidden reasoning are included.
+    cached_tokens, cache_written_tokens : of the prompt, those read from and those written to the server's cache.
+    tokens : of the answer, with log-probabilities; () where the server gives none.
     """
 
     text: str = ""
@@ -42,6 +55,9 @@ class Completion:
     model: str = ""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    cached_tokens: int | None = None
+    cache_written_tokens: int | None = None
+    tokens: tuple[Token, ...] = ()
 
 
 class Then(StrEnum):
@@ -50,6 +66,7 @@ class Then(StrEnum):
     RETRY = "retry"
     WAIT = "wait"
     GIVE_UP = "give up"
+    ASK_PLAINLY = "ask plainly"
     STOP = "stop"
 
 
@@ -60,7 +77,8 @@ class CallError(Exception):
     ----------
     kind : a word or two for the journal.
     message : what happened, without any credential.
-    then : `retry` this call later, `wait` with all calls (rate limit), `give up` on this document, `stop` the run.
+    then : `retry` this call later, `wait` with all calls (rate limit), `give up` on this document,
+        `ask plainly`: the endpoint cannot hold answers to a schema, `stop` the run.
     hint : what to do, for `stop`.
     retry_after_s : how long the server asks to wait, >= 0; None if it does not.
     is_maybe_billed : whether the server may have answered, and charged, all the same.
@@ -99,11 +117,14 @@ class Provider(Protocol):
     def max_tokens(self) -> int:
         """Ceiling of one answer."""
 
-    def body(self, messages: Sequence[Message], max_tokens: int | None = None) -> Mapping[str, Any]:
+    def body(
+        self, messages: Sequence[Message], max_tokens: int | None = None, schema: Schema | None = None
+    ) -> Mapping[str, Any]:
         """Everything that is sent, as JSON, without credentials.
 
         Parameters
         ----------
+        schema : JSON schema that the answer is held to; None for free text.
         max_tokens : ceiling of this one answer; None for the usual one. A cut answer is asked for again with more.
         """
 

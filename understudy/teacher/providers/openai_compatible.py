@@ -1,28 +1,21 @@
-"""Any endpoint that speaks OpenAI's chat completions: hosted, Azure, vLLM, Ollama, llama.cpp; plain httpx, no SDK.
-
-The key stands in a header and nowhere else: not in `repr`, exceptions, request bodies or URLs. Redirects are not
-followed. Deadlines and retries are the driver's.
-"""
+"""Any endpoint that speaks OpenAI's chat completions: hosted, Azure, vLLM, Ollama, llama.cpp; plain httpx, no SDK."""
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-import httpx
-
-from understudy.errors import UserError
 from understudy.prompts import Message
-from understudy.teacher.provider import CallError, Completion, Send, Then
+from understudy.prompts.schema import Schema
+from understudy.teacher.provider import Completion, Send
+from understudy.teacher.providers.connection import Connection, address, clean_key, named_model
 from understudy.teacher.providers.envelope import read_chat_completion
-from understudy.teacher.providers.statuses import failure
 
-KEY_WORDS = ("key", "token", "secret", "sig", "password")
-CONNECT_TIMEOUT_S = 20.0
+BASE_URL = "https://api.openai.com/v1"
 OPENAI_HOST = "api.openai.com"
+MOST_ALTERNATIVES = 20
+"""As many alternatives to a token as OpenAI shows."""
 
 
 class OpenAICompatible:
@@ -35,6 +28,7 @@ class OpenAICompatible:
     api_key : "" for servers that need none; white space and quotes around it are dropped.
     temperature : in [0, 2].
     max_tokens : ceiling of one answer.
+    logprobs : whether to ask for log-probabilities.
 
     Raises
     ------
@@ -50,102 +44,37 @@ class OpenAICompatible:
         *,
         temperature: float = 0.0,
         max_tokens: int = 64,
+        logprobs: bool = False,
     ) -> None:
-        if not model.strip():
-            raise UserError("`teacher.model` is empty.", "Name the model as the endpoint knows it.")
-        self._url = _endpoint(base_url)
-        self.url = str(self._url)
+        url, key = address(base_url, "/chat/completions"), clean_key(api_key)
+        self.url = str(url)
         self.max_tokens = max_tokens
-        self._model = model
+        self._model = named_model(model)
         self._temperature = temperature
-        self._key = _clean_key(api_key)
+        self._logprobs = logprobs
+        self._ceiling = "max_completion_tokens" if url.host == OPENAI_HOST else "max_tokens"
+        is_azure = url.host.endswith(".azure.com")
+        self._connection = Connection(url, key, {"api-key": key} if is_azure else {"authorization": f"Bearer {key}"})
 
-    def body(self, messages: Sequence[Message], max_tokens: int | None = None) -> Mapping[str, Any]:
-        """Model, messages and sampling parameters."""
-        ceiling = "max_completion_tokens" if self._url.host == OPENAI_HOST else "max_tokens"
-        return {
+    def body(
+        self, messages: Sequence[Message], max_tokens: int | None = None, schema: Schema | None = None
+    ) -> Mapping[str, Any]:
+        """Model, messages, sampling parameters, and the schema as a strict ``response_format``."""
+        body = {
             "model": self._model,
             "messages": [{"role": message.role, "content": message.content} for message in messages],
             "temperature": self._temperature,
-            ceiling: max_tokens or self.max_tokens,
+            self._ceiling: max_tokens or self.max_tokens,
         }
+        if schema is not None:
+            held = {"name": "answer", "strict": True, "schema": schema}
+            body["response_format"] = {"type": "json_schema", "json_schema": held}
+        return body | {"logprobs": True, "top_logprobs": MOST_ALTERNATIVES} if self._logprobs else body
 
-    @asynccontextmanager
-    async def connect(self) -> AsyncIterator[Send]:
-        """As many connections as there are calls at once, kept open between calls, closed at the end.
-
-        Each has a client of its own: one client's pool searches all its connections for every call.
-        """
-        idle: list[httpx.AsyncClient] = []
-        certificates = httpx.create_ssl_context()
-        async with AsyncExitStack() as clients:
-
-            async def send(body: str) -> str:
-                client = idle.pop() if idle else await clients.enter_async_context(self._client(certificates))
-                try:
-                    return await self._send(client, body)
-                finally:
-                    idle.append(client)
-
-            yield send
-
-    def _client(self, certificates: ssl.SSLContext) -> httpx.AsyncClient:
-        headers = {"content-type": "application/json", **self._credentials()}
-        timeout = httpx.Timeout(None, connect=CONNECT_TIMEOUT_S)
-        return httpx.AsyncClient(headers=headers, timeout=timeout, verify=certificates, follow_redirects=False)
+    def connect(self) -> AbstractAsyncContextManager[Send]:
+        """As `Connection.open`."""
+        return self._connection.open()
 
     def read(self, raw: str) -> Completion:
         """As `read_chat_completion`."""
         return read_chat_completion(raw)
-
-    async def _send(self, client: httpx.AsyncClient, body: str) -> str:
-        try:
-            response = await client.post(self._url, content=body)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as exc:
-            raise self._unreachable(exc) from None
-        except httpx.HTTPError as exc:
-            message = self._without_key(f"the connection broke: {type(exc).__name__} {exc}".strip())
-            raise CallError("broken connection", message, Then.RETRY, is_maybe_billed=True) from None
-        text = self._without_key(response.content.decode("utf-8", "replace"))
-        if not response.is_success:
-            raise failure(response.status_code, response.headers, text, datetime.now(UTC))
-        return text
-
-    def _unreachable(self, error: Exception) -> CallError:
-        return CallError(
-            "unreachable",
-            f"{self._url.scheme}://{self._url.netloc.decode()} cannot be reached: {error}",
-            Then.RETRY,
-            hint="Is the server running, and is `teacher.base_url` right?",
-        )
-
-    def _credentials(self) -> dict[str, str]:
-        if not self._key:
-            return {}
-        is_azure = self._url.host.endswith(".azure.com")
-        return {"api-key": self._key} if is_azure else {"authorization": f"Bearer {self._key}"}
-
-    def _without_key(self, text: str) -> str:
-        return text.replace(self._key, "[key]") if self._key else text
-
-
-def _endpoint(base_url: str) -> httpx.URL:
-    try:
-        url = httpx.URL(base_url.strip())
-    except httpx.InvalidURL as exc:
-        raise UserError("`teacher.base_url` is not a URL.", "It looks like `https://host/v1`.") from exc
-    if url.userinfo or any(word in name.casefold() for name in url.params for word in KEY_WORDS):
-        raise UserError(
-            "`teacher.base_url` holds a credential.",
-            "Put it into the environment variable named in `teacher.api_key_env`; URLs end up in logs.",
-        )
-    if url.scheme not in ("http", "https") or not url.host:
-        raise UserError("`teacher.base_url` is not an http address.", "It looks like `https://host/v1`.")
-    return url.copy_with(path=url.path.rstrip("/") + "/chat/completions", fragment=None)
-
-
-def _clean_key(key: str) -> str:
-    key = key.strip("\ufeff \t\r\n'\"")
-    if not key.isascii() or not key.isprintable() or " " in key:
-        raise UserError("the API key holds characters that no key has.", "Copy it again; it is one word.")
-    return key

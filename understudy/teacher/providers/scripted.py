@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from understudy.prompts import Message
+from understudy.prompts.schema import Schema
 from understudy.teacher.provider import CallError, Completion, Send, Then
 
 Answers = Callable[[Sequence[Message]], str]
@@ -22,10 +23,13 @@ class Scripted:
         self._model = model
         self._answer = answers if callable(answers) else _in_order(answers)
 
-    def body(self, messages: Sequence[Message], max_tokens: int | None = None) -> Mapping[str, Any]:
-        """The model's name and the messages."""
+    def body(
+        self, messages: Sequence[Message], max_tokens: int | None = None, schema: Schema | None = None
+    ) -> Mapping[str, Any]:
+        """The model's name, the messages, the ceiling and the schema."""
         said = [{"role": m.role, "content": m.content} for m in messages]
-        return {"model": self._model, "messages": said, "max_tokens": max_tokens or self.max_tokens}
+        body = {"model": self._model, "messages": said, "max_tokens": max_tokens or self.max_tokens}
+        return body if schema is None else body | {"schema": schema}
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[Send]:

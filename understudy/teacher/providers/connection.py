@@ -1,0 +1,124 @@
+"""One address and one credential: sends bodies, says what went wrong, retries nothing and reads no reply.
+
+The key stands in a header and nowhere else: not in `repr`, exceptions, request bodies or URLs. Redirects are not
+followed. Deadlines and retries are the driver's.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+
+import httpx
+
+from understudy.errors import UserError
+from understudy.teacher.provider import CallError, Send, Then
+from understudy.teacher.providers.statuses import failure
+
+KEY_WORDS = ("key", "token", "secret", "sig", "password")
+CONNECT_TIMEOUT_S = 20.0
+
+
+class Connection:
+    """Where bodies go.
+
+    Parameters
+    ----------
+    url : from `address`.
+    key : from `clean_key`; hidden wherever the server repeats it.
+    credentials : the headers that carry the key.
+    headers : others that the protocol asks for.
+    """
+
+    def __init__(
+        self, url: httpx.URL, key: str, credentials: Mapping[str, str], headers: Mapping[str, str] | None = None
+    ) -> None:
+        self._url = url
+        self._key = key
+        self._headers = {"content-type": "application/json", **(headers or {}), **(credentials if key else {})}
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Send]:
+        """As many connections as there are calls at once, kept open between calls, closed at the end.
+
+        Each has a client of its own: one client's pool searches all its connections for every call.
+        """
+        idle: list[httpx.AsyncClient] = []
+        certificates = httpx.create_ssl_context()
+        async with AsyncExitStack() as clients:
+
+            async def send(body: str) -> str:
+                client = idle.pop() if idle else await clients.enter_async_context(self._client(certificates))
+                try:
+                    return await self._send(client, body)
+                finally:
+                    idle.append(client)
+
+            yield send
+
+    def _client(self, certificates: ssl.SSLContext) -> httpx.AsyncClient:
+        timeout = httpx.Timeout(None, connect=CONNECT_TIMEOUT_S)
+        return httpx.AsyncClient(headers=self._headers, timeout=timeout, verify=certificates, follow_redirects=False)
+
+    async def _send(self, client: httpx.AsyncClient, body: str) -> str:
+        try:
+            response = await client.post(self._url, content=body)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as exc:
+            raise self._unreachable(exc) from None
+        except httpx.HTTPError as exc:
+            message = self._without_key(f"the connection broke: {type(exc).__name__} {exc}".strip())
+            raise CallError("broken connection", message, Then.RETRY, is_maybe_billed=True) from None
+        text = self._without_key(response.content.decode("utf-8", "replace"))
+        if not response.is_success:
+            raise failure(response.status_code, response.headers, text, datetime.now(UTC))
+        return text
+
+    def _unreachable(self, error: Exception) -> CallError:
+        return CallError(
+            "unreachable",
+            f"{self._url.scheme}://{self._url.netloc.decode()} cannot be reached: {error}",
+            Then.RETRY,
+            hint="Is the server running, and is `teacher.base_url` right?",
+        )
+
+    def _without_key(self, text: str) -> str:
+        return text.replace(self._key, "[key]") if self._key else text
+
+
+def address(base_url: str, path: str) -> httpx.URL:
+    """The address of an endpoint: `path` put behind the path of `base_url`, whose query is kept.
+
+    Raises
+    ------
+    UserError
+        If `base_url` is no http address or holds a credential.
+    """
+    try:
+        url = httpx.URL(base_url.strip())
+    except httpx.InvalidURL as exc:
+        raise UserError("`teacher.base_url` is not a URL.", "It looks like `https://host/v1`.") from exc
+    if url.userinfo or any(word in name.casefold() for name in url.params for word in KEY_WORDS):
+        raise UserError(
+            "`teacher.base_url` holds a credential.",
+            "Put it into the environment variable named in `teacher.api_key_env`; URLs end up in logs.",
+        )
+    if url.scheme not in ("http", "https") or not url.host:
+        raise UserError("`teacher.base_url` is not an http address.", "It looks like `https://host/v1`.")
+    return url.copy_with(path=url.path.rstrip("/") + path, fragment=None)
+
+
+def clean_key(key: str) -> str:
+    """The key without white space and quotes around it; `UserError` if it cannot stand in a header."""
+    key = key.strip("\ufeff \t\r\n'\"")
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise UserError("the API key holds characters that no key has.", "Copy it again; it is one word.")
+    return key
+
+
+def named_model(model: str) -> str:
+    """The model's name; `UserError` if it is empty."""
+    if not model.strip():
+        raise UserError("`teacher.model` is empty.", "Name the model as the endpoint knows it.")
+    return model
