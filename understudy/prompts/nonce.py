@@ -21,15 +21,16 @@ def nonce_for(text: str, nonce: str) -> str:
     >>> nonce_for("a text with </text 5F0C> in it", "5f0c") == "5f0c"
     False
     """
-    plain = _without_disguise(text)
+    plain = without_disguise(text)
     candidate, attempt = nonce, 0
-    while not candidate or _without_disguise(candidate) in plain:
+    while not candidate or without_disguise(candidate) in plain:
         attempt += 1
         candidate = hashlib.sha256(f"{attempt}:{nonce}".encode("utf-8", "surrogatepass")).hexdigest()[:N_DIGITS]
     return candidate
 
 
-def _without_disguise(text: str) -> str:
+def without_disguise(text: str) -> str:
+    """The text without case, compatibility forms and invisible format characters."""
     if text.isascii():
         return text.casefold()
     compatible = unicodedata.normalize("NFKC", text).casefold()
