@@ -70,7 +70,9 @@ POOL_ROWS = {
 
 
 def create_project(folder: Path, kind: str) -> list[Path]:
-    """Make a project folder with settings, ten gold and ten pool rows; returns the files, settings first.
+    """Make a project folder with settings, ten gold and ten pool rows; returns the files it wrote, settings first.
+
+    Data files that are there already stay as they are.
 
     Raises
     ------
@@ -83,9 +85,12 @@ def create_project(folder: Path, kind: str) -> list[Path]:
     settings, gold, pool = folder / FILE_NAME, folder / "data" / "gold.csv", folder / "data" / "pool.csv"
     settings.write_text(template(folder.resolve().name, kind), encoding="utf-8")
     gold_rows = [(f"g{i}", text, label) for i, (text, label) in enumerate(GOLD_ROWS[kind], 1)]
-    _write_csv(gold, ("id", "text", "label"), gold_rows)
-    _write_csv(pool, ("id", "text"), [(f"p{i}", text) for i, text in enumerate(POOL_ROWS[kind], 1)])
-    return [settings, gold, pool]
+    pool_rows = [(f"p{i}", text) for i, text in enumerate(POOL_ROWS[kind], 1)]
+    samples = [(gold, ("id", "text", "label"), gold_rows), (pool, ("id", "text"), pool_rows)]
+    missing = [sample for sample in samples if not sample[0].exists()]
+    for path, header, rows in missing:
+        _write_csv(path, header, rows)
+    return [settings, *(path for path, _, _ in missing)]
 
 
 def copy_demo_project(folder: Path) -> None:
