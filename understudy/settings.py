@@ -138,7 +138,9 @@ class TeacherSettings(Table):
         "temperature", description="What varies between replicates; `label_order` shuffles the labels for each."
     )
     max_tokens: int = Field(64, ge=1, description="Ceiling of one answer.")
-    concurrency: int = Field(16, ge=1, description="Calls in flight at once.")
+    concurrency: int = Field(16, ge=1, description="Calls in flight at once; fewer while the provider complains.")
+    requests_per_minute: float | None = Field(None, gt=0, description="What the provider allows; empty: no limit.")
+    tokens_per_minute: float | None = Field(None, gt=0, description="What the provider allows; empty: no limit.")
     timeout_s: float = Field(60.0, gt=0, description="Deadline of one attempt, connection to last byte.")
     max_attempts: int = Field(5, ge=1, description="Attempts of one call before the text is counted as failed.")
     price_in_usd: float | None = Field(None, ge=0, description="Per million prompt tokens; empty: unknown.")
@@ -154,6 +156,12 @@ class TeacherSettings(Table):
         if self.kind == "nearest-definition":
             return "nearest-definition (built in)"
         return f"{self.model or 'unnamed'} (recorded)" if self.kind == "recorded" else self.model
+
+
+class TrustSettings(Table):
+    """How far each of the teacher's labels can be trusted, learned on gold dev."""
+
+    enabled: bool = Field(True, description="Store with each label the calibrated probability that it is right.")
 
 
 class GateSettings(Table):
@@ -220,6 +228,7 @@ class Settings(Table):
     embedding: EmbeddingSettings = EmbeddingSettings()
     prompt: PromptSettings = PromptSettings()
     teacher: TeacherSettings = TeacherSettings()
+    trust: TrustSettings = TrustSettings()
     gate: GateSettings = GateSettings()
     student: StudentSettings = StudentSettings()
     arms: ArmSettings = ArmSettings()

@@ -206,6 +206,44 @@ def test_p10_outage_is_waited_out(path):
     assert set(outcomes(annotations)) == {Outcome.LABELLED}
 
 
+def test_p10_after_a_second_refusal_calls_probe_one_by_one(path):
+    ends = time.monotonic() + 2.0
+    with serving(lambda call: delay(0.05, ok("pos")) if call.at > ends else status(503)) as fake:
+        annotations = annotate(fake.url, path, 40, concurrency=16)
+    assert set(outcomes(annotations)) == {Outcome.LABELLED}
+    refused = [call.at for call in fake.calls if call.at <= ends]
+    assert len([at for at in refused if at > refused[0] + 0.45]) <= 8 + 4  # half at 0.5 s, single ones later
+    assert len([at for at in refused if at > refused[0] + 1.45]) <= 1
+
+
+def test_p01_complaints_narrow_the_calls_in_flight_and_successes_widen_them(path):
+    with serving(lambda call: status(429) if call.number == 8 else delay(0.02, ok("pos"))) as fake:
+        with Journal.open(path) as journal:
+            teacher = teacher_for(fake.url, journal, concurrency=8)
+            seen = []
+            for number, _ in enumerate(teacher.annotate(documents(300))):
+                if number == 150:
+                    seen.append(fake.n_open)
+                    fake.peak = 0
+        assert fake.peak >= 7  # by then 4 places have grown to 8 again
+    assert seen[0] <= 8
+
+
+def test_requests_per_minute_are_kept(path):
+    with serving(in_turn(ok("pos"))) as fake:
+        annotate(fake.url, path, 12, concurrency=8, requests_per_minute=600)
+    at = [call.at for call in fake.calls]
+    assert at[-1] - at[0] >= 11 * 0.1 - 0.05  # one every 0.1 s
+    assert max(sum(start <= each < start + 0.5 for each in at) for start in at) <= 6
+
+
+def test_tokens_per_minute_are_kept_by_what_calls_really_used(path):
+    with serving(in_turn(ok("pos", usage=(90, 10)))) as fake:
+        annotate(fake.url, path, 11, concurrency=1, tokens_per_minute=60_000)
+    at = [call.at for call in fake.calls]
+    assert at[-1] - at[0] >= 10 * 0.1 - 0.05  # 100 tokens a call at 1,000 a second
+
+
 @pytest.mark.parametrize("number", [408, 409, 425, 429, 500, 502, 503, 504, 520, 524, 529, 599])
 def test_p11_transient_statuses_are_tried_again(path, number):
     with serving(in_turn(status(number), ok("pos"))) as fake:
@@ -309,6 +347,20 @@ def test_p18_cut_answers_are_invalid_even_where_they_look_whole(path, text):
         annotations = annotate(fake.url, path, 1)
     assert outcomes(annotations) == [Outcome.UNPARSED]
     assert "max_tokens" in annotations["d0"].reason
+    assert [call.body["max_tokens"] for call in fake.calls] == [64, 256]
+
+
+def test_p18_one_retry_with_more_room_counts(path):
+    with serving(in_turn(truncate('{"label": "po'), ok("pos", usage=(10, 100)))) as fake:
+        annotations = annotate(fake.url, path, 1, price_in_usd=0.0, price_out_usd=1.0)
+    assert annotations["d0"].value == "pos"
+    assert annotations["d0"].cost_usd == pytest.approx(105e-6)  # 5 and 100 answer tokens
+
+
+def test_p18_the_retry_is_reserved_at_its_own_ceiling(path):
+    # 64 answer tokens at 1,000 USD a million are 0.064 USD, 256 are 0.256: one cut answer leaves too little for more
+    with serving(in_turn(truncate("po"))) as fake:
+        stopped(fake.url, path, n=1, price_in_usd=0.0, price_out_usd=1000.0, budget_usd=0.2)
     assert len(fake.calls) == 1
 
 

@@ -100,6 +100,8 @@ def _is_sent(project: Project, document: Document) -> bool:
 
 
 def _plan_calls(project: Project, missing: Sequence[Document], n_answered: int) -> Plan:
+    from understudy.teacher import RAISED
+
     settings = project.settings.teacher
     prompts = _sample_prompts(project, missing)
     mean_bytes = float(np.mean([sum(len(turn.encode()) for turn in prompt) for prompt in prompts]))
@@ -116,7 +118,7 @@ def _plan_calls(project: Project, missing: Sequence[Document], n_answered: int) 
         n_calls_at_most=n_calls * turns,
         prompt_tokens=round(tokens),
         cost_usd=_cost(project, tokens, answer_tokens),
-        cost_usd_at_most=_cost(project, tokens_at_most, n_calls * turns * settings.max_tokens),
+        cost_usd_at_most=_cost(project, tokens_at_most, n_calls * settings.max_tokens * (1 + (turns - 1) * RAISED)),
         sample_prompt=prompts[0],
     )
 

@@ -1,7 +1,8 @@
 """Asks whoever labels at scale: recorded answers, the built-in nearest-definition teacher, or a language model."""
 
+from understudy.teacher.activity import Activity, Watch
 from understudy.teacher.driver import Store
-from understudy.teacher.llm import LanguageModelTeacher, PromptPlan
+from understudy.teacher.llm import RAISED, LanguageModelTeacher, PromptPlan
 from understudy.teacher.nearest import NearestDefinitionTeacher
 from understudy.teacher.provider import Provider
 from understudy.teacher.providers import OpenAICompatible, Scripted
@@ -9,6 +10,8 @@ from understudy.teacher.recorded import RecordedTeacher
 from understudy.teacher.teacher import Teacher
 
 __all__ = [
+    "RAISED",
+    "Activity",
     "LanguageModelTeacher",
     "NearestDefinitionTeacher",
     "OpenAICompatible",
@@ -18,4 +21,5 @@ __all__ = [
     "Scripted",
     "Store",
     "Teacher",
+    "Watch",
 ]

@@ -6,6 +6,7 @@ It does not know what a question means or what becomes of the answer. One driver
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -17,10 +18,13 @@ import numpy as np
 from understudy.errors import TeacherError
 from understudy.prompts import Message
 from understudy.records import Outcome, Reply, Request
+from understudy.teacher.activity import Activity
 from understudy.teacher.identity import canonical, request_key
-from understudy.teacher.money import Budget, Prices
+from understudy.teacher.money import Budget, Prices, likely_tokens
+from understudy.teacher.pace import Pace
 from understudy.teacher.patience import Clock, Gate, backoff_s
-from understudy.teacher.provider import CallError, Completion, Provider, Send, Then
+from understudy.teacher.provider import CallError, Completion, Ending, Provider, Send, Then
+from understudy.teacher.width import Width
 
 MOST_WAITS = 30
 """How often one call may be told to wait before its document counts as failed."""
@@ -61,10 +65,19 @@ class Effort:
     ----------
     timeout_s : deadline of one attempt, connection to last byte.
     max_attempts : attempts of one call before its document counts as failed; being told to wait is no attempt.
+    concurrency : calls in flight at most; fewer while the server complains.
+    requests_per_minute, tokens_per_minute : what the provider allows; None for no limit.
     """
 
     timeout_s: float = 60.0
     max_attempts: int = 5
+    concurrency: int = 16
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+
+
+class _Held(Exception):  # noqa: N818  # not an error: the call comes again
+    """The gate closed before this call was sent."""
 
 
 class Stopped(Exception):  # noqa: N818  # not an error: the caller asked for it
@@ -93,7 +106,12 @@ class _Call:
 
     request: Request
     messages: Sequence[Message]
+    max_tokens: int
     at_most_usd: float | None
+
+    @property
+    def likely_tokens(self) -> int:
+        return likely_tokens(self.messages) + self.max_tokens
 
 
 @dataclass
@@ -135,7 +153,13 @@ class Driver:
         self._rng = rng
         self._clock = clock
         self._gate = Gate(clock, rng)
+        self._width = Width(effort.concurrency)
+        self._requests = Pace(effort.requests_per_minute, clock)
+        self._tokens = Pace(effort.tokens_per_minute, clock)
         self._stop = asyncio.Event()
+        self._sent_at: dict[str, float] = {}
+        self._n_cut = 0
+        self._models: Counter[str] = Counter()
         self._in_flight: dict[str, asyncio.Future[Reply]] = {}
         self._used: set[str] = set()
         self._has_reply = False
@@ -150,27 +174,53 @@ class Driver:
         """Whether `stop` was called."""
         return self._stop.is_set()
 
-    async def ask(self, messages: Sequence[Message], document_id: str, replicate: int, turn: int) -> Exchange:
+    def activity(self) -> Activity:
+        """What goes on; may be asked from another thread."""
+        now = self._clock.monotonic()
+        sent_at = tuple(self._sent_at.values())
+        return Activity(
+            n_in_flight=len(sent_at),
+            oldest_s=now - min(sent_at, default=now),
+            n_places=self._width.places,
+            pause_s=self._gate.closed_s(),
+            pause_reason=self._gate.reason,
+            n_replies=self._models.total(),
+            n_cut=self._n_cut,
+            models=dict(self._models),
+        )
+
+    async def ask(
+        self,
+        messages: Sequence[Message],
+        document_id: str,
+        replicate: int,
+        turn: int,
+        max_tokens: int | None = None,
+    ) -> Exchange:
         """The reply to a question: from the store, from the same question in flight, or from the model.
+
+        Parameters
+        ----------
+        max_tokens : ceiling of this answer; None for the provider's usual one.
 
         Raises
         ------
         CallError
-            If this document must be given up.
+            If this document must be given up, or (`ask plainly`) the endpoint cannot hold answers to a schema.
         TeacherError
             If the run must stop.
         Stopped
             If it has been stopped.
         """
-        body = canonical(self._provider.body(messages))
+        body = canonical(self._provider.body(messages, max_tokens))
         key = request_key(self._provider.url, body, replicate, turn)
         is_shared = key in self._used
         self._used.add(key)
         request = Request(key, document_id, replicate, turn, self._teacher, body)
         reply = self._store.reply_to(key)
         if reply is None:
-            call = _Call(request, messages, self._prices.at_most(messages, self._provider.max_tokens))
-            reply = await self._once(call)
+            ceiling = max_tokens or self._provider.max_tokens
+            reply = await self._once(_Call(request, messages, ceiling, self._prices.at_most(messages, ceiling)))
         return Exchange(key, self._provider.read(reply.body), reply, is_shared)
 
     async def _once(self, call: _Call) -> Reply:
@@ -195,22 +245,49 @@ class Driver:
         """Try until there is a reply, or no hope."""
         tries = _Tries()
         while True:
-            await self._pass_gate()  # before money is set aside for a call that must wait
+            await self._keep_pace(call)
             try:
-                reply = await self._attempt(call)
+                reply = await self._in_place(call)
             except CallError as exc:
+                self._tokens.give_back(call.likely_tokens)
                 await self._despair_or_wait(exc, tries)
             else:
-                self._has_reply, self._failed_alike = True, ("", 0)
-                self._gate.succeeded()
+                self._succeeded(call, reply)
                 return reply
 
+    def _succeeded(self, call: _Call, reply: Reply) -> None:
+        self._has_reply, self._failed_alike = True, ("", 0)
+        self._gate.succeeded()
+        self._width.succeeded()
+        if reply.prompt_tokens is not None and reply.completion_tokens is not None:
+            self._tokens.give_back(call.likely_tokens - reply.prompt_tokens - reply.completion_tokens)
+
+    async def _keep_pace(self, call: _Call) -> None:
+        """Wait for the requests and tokens that the provider allows in a minute."""
+        self._refuse_if_stopped()
+        wait = max(self._requests.take(1), self._tokens.take(call.likely_tokens))
+        if wait > 0:
+            await self._sleep(wait)
+
+    async def _in_place(self, call: _Call) -> Reply:
+        """One attempt in one of the places in flight, as soon as nobody has been told to wait."""
+        while True:
+            await self._pass_gate()  # before money is set aside for a call that must wait
+            await self._width.enter()
+            try:
+                return await self._attempt(call)
+            except _Held:
+                continue
+            finally:
+                self._width.leave()
+
     async def _attempt(self, call: _Call) -> Reply:
-        """One attempt within the budget; raises `CallError`."""
+        """One attempt within the budget; raises `CallError`, or `_Held` if it was not sent."""
+        self._hold_back()
         await self._budget.reserve(call.at_most_usd)
         cost: float | None = 0.0
         try:
-            await self._pass_gate()
+            self._hold_back()
             await asyncio.wrap_future(self._store.intend(call.request, call.at_most_usd))
             reply = await self._send_intended(call)
             cost = reply.cost_usd
@@ -225,22 +302,32 @@ class Driver:
         """Send what is stored as intended, and store how it ended before anyone learns of it."""
         key = call.request.key
         try:
-            await self._pass_gate()  # it may have closed while the intention was written
-            sent_at = self._clock.monotonic()
+            self._hold_back()  # the gate may have closed while the intention was written
+            sent_at = self._sent_at[key] = self._clock.monotonic()
             raw = await self._before_deadline(call)
-        except Stopped:
-            await asyncio.wrap_future(self._store.record_failure(key, "not sent", "the run was stopped"))
+        except (Stopped, _Held):
+            await asyncio.wrap_future(self._store.record_failure(key, "not sent", "stopped, or told to wait"))
             raise
         except CallError as exc:
-            if exc.then is Then.WAIT:  # before the failure is written: others must not slip through meanwhile
-                self._gate.close(sent_at, exc.retry_after_s)
+            self._close_gate(exc, sent_at)  # before the failure is written: others must not slip through meanwhile
             await asyncio.wrap_future(
                 self._store.record_failure(key, exc.kind, exc.message, is_maybe_billed=exc.is_maybe_billed)
             )
             raise
+        finally:
+            self._sent_at.pop(key, None)
         reply = self._reply(call, raw, self._clock.monotonic() - sent_at)
         await asyncio.wrap_future(self._store.settle(reply))
         return reply
+
+    def _close_gate(self, failed: CallError, sent_at: float) -> None:
+        if failed.then is Then.WAIT and self._gate.close(sent_at, failed.retry_after_s, failed.message):
+            self._width.cut(is_probing=self._gate.is_probing)
+
+    def _hold_back(self) -> None:
+        self._refuse_if_stopped()
+        if self._gate.closed_s() > 0:
+            raise _Held
 
     async def _before_deadline(self, call: _Call) -> str:
         try:
@@ -252,13 +339,16 @@ class Driver:
 
     def _reply(self, call: _Call, raw: str, latency_s: float) -> Reply:
         completion = self._provider.read(raw)
+        self._models[completion.model] += 1
+        self._n_cut += completion.ending is Ending.CUT
         return Reply(
             request_key=call.request.key,
             body=raw,
             model=completion.model,
             prompt_tokens=completion.prompt_tokens,
             completion_tokens=completion.completion_tokens,
-            cost_usd=self._prices.settled(completion, call.messages, self._provider.max_tokens),
+            cached_tokens=completion.cached_tokens,
+            cost_usd=self._prices.settled(completion, call.messages, call.max_tokens),
             latency_s=latency_s,
             received_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         )
@@ -267,6 +357,8 @@ class Driver:
         """Return when the call may be tried again; raise if it may not."""
         if failed.then is Then.STOP or (failed.kind == "unreachable" and not self._has_reply):
             raise TeacherError(f"{self._teacher}: {failed.message}.", failed.hint) from None
+        if failed.then is Then.ASK_PLAINLY:
+            raise failed
         if failed.then is Then.WAIT:
             tries.n_waits += 1
             self._refuse_endless_pause(failed)

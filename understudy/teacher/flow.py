@@ -6,33 +6,44 @@ It neither sends nor waits: a driver takes what it yields, sends that to a model
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 
 from understudy.prompts import Message
 from understudy.records import Answer, Outcome
 from understudy.teacher.provider import Completion, Ending
 
-Question = tuple[Message, ...]
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked; `is_raised` if the answer may be longer than usual, because the one before was cut."""
+
+    messages: tuple[Message, ...]
+    is_raised: bool = False
+
+
 Read = Callable[[str], Answer]
 Repair = Callable[[Answer, str], Message]
 Conversation = Generator[Question, Completion, Answer]
 
 
 def converse(question: Sequence[Message], read: Read, repair: Repair | None) -> Conversation:
-    """One question and at most one repair.
+    """One question and at most one more: a repair of an unreadable answer, or a longer answer after a cut one.
 
     The repair joins the question's last turn: roles keep alternating, and an endless reply is not paid for again.
-    A refusal and a cut answer are final: asking again would end the same way.
+    A refusal is final: asking again would end the same way.
 
     Parameters
     ----------
     read : the text of a reply -> an answer.
     repair : an unreadable answer and its text -> what to ask then; None to give up at once.
     """
-    completion = yield tuple(question)
+    completion = yield Question(tuple(question))
     answer = _read(completion, read)
-    if answer.outcome is Outcome.UNPARSED and completion.ending is not Ending.CUT and repair is not None:
-        answer = _read((yield _with_repair(question, repair(answer, completion.text))), read)
-    return answer
+    if answer.outcome is not Outcome.UNPARSED or repair is None:
+        return answer
+    if completion.ending is Ending.CUT:
+        return _read((yield Question(tuple(question), is_raised=True)), read)
+    return _read((yield Question(_with_repair(question, repair(answer, completion.text)))), read)
 
 
 def _read(completion: Completion, read: Read) -> Answer:
@@ -43,6 +54,6 @@ def _read(completion: Completion, read: Read) -> Answer:
     return read(completion.text)
 
 
-def _with_repair(question: Sequence[Message], repair: Message) -> Question:
+def _with_repair(question: Sequence[Message], repair: Message) -> tuple[Message, ...]:
     *before, last = question
     return (*before, Message(last.role, f"{last.content}\n\n{repair.content}"))

@@ -19,6 +19,7 @@ from understudy.corpus import is_blank
 from understudy.prompts import Message, parse, render, render_repair
 from understudy.records import Annotation, Answer, Document, Provenance
 from understudy.settings import DataSettings, TeacherSettings
+from understudy.teacher.activity import Activity, Watch
 from understudy.teacher.driver import Driver, Effort, Exchange, Stopped, Store
 from understudy.teacher.flow import converse
 from understudy.teacher.money import Budget, Prices
@@ -33,6 +34,12 @@ DOCUMENTS_AT_ONCE = 512
 """So many documents are given their demonstrations together."""
 
 BLANK = "the text is blank"
+
+RAISED = 4
+"""So many times the usual ceiling has the answer after a cut one."""
+
+BEAT_S = 1.0
+"""How often whoever waits is told what goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,10 @@ class PromptPlan:
     repair: bool = True
     codebook_digest: str = ""
     prompt_digest: str = ""
+
+
+Finished = queue.SimpleQueue[Annotation | BaseException | None]
+"""What comes from the thread of the event loop; None is the end."""
 
 
 class LanguageModelTeacher:
@@ -88,6 +99,7 @@ class LanguageModelTeacher:
         self._data = data
         self._rng = rng
         self._clock = clock or Clock()
+        self._watch: Watch = _nobody
 
     def annotate(self, documents: Sequence[Document]) -> Iterator[Annotation]:
         """One annotation for each document, as they are finished.
@@ -100,17 +112,26 @@ class LanguageModelTeacher:
         TeacherError, BudgetSpent, StoreError
             After everything that is finished has been yielded.
         """
-        finished: queue.SimpleQueue[Annotation | BaseException | None] = queue.SimpleQueue()
-        with self._running(documents, finished):
-            while (item := finished.get()) is not None:
+        finished: Finished = queue.SimpleQueue()
+        with self._running(documents, finished) as run:
+            while (item := self._next(run, finished)) is not None:
                 if isinstance(item, BaseException):
                     raise item
                 yield item
 
+    def watched_by(self, watch: Watch) -> None:
+        """Tell somebody what goes on, about once a second while annotations are waited for."""
+        self._watch = watch
+
+    def _next(self, run: _Run, finished: Finished) -> Annotation | BaseException | None:
+        while True:
+            try:
+                return finished.get(timeout=BEAT_S)
+            except queue.Empty:
+                self._watch(run.activity())
+
     @contextmanager
-    def _running(
-        self, documents: Sequence[Document], finished: queue.SimpleQueue[Annotation | BaseException | None]
-    ) -> Iterator[None]:
+    def _running(self, documents: Sequence[Document], finished: Finished) -> Iterator[_Run]:
         """The event loop in its own thread; leaving stops it."""
         run = _Run(self, documents, finished.put)
 
@@ -125,7 +146,7 @@ class LanguageModelTeacher:
         thread = threading.Thread(target=work, name="understudy-teacher", daemon=True)
         thread.start()
         try:
-            yield
+            yield run
         finally:
             run.stop()
             thread.join()
@@ -153,6 +174,10 @@ class _Run:
             except RuntimeError:  # the loop was closed in between: nothing is left to stop
                 return
 
+    def activity(self) -> Activity:
+        """From any thread: what goes on."""
+        return Activity() if self._driver is None else self._driver.activity()
+
     async def main(self) -> None:
         """Ask about all documents; the first error stops the others and is raised when they have ended."""
         settings = self._teacher._settings
@@ -166,7 +191,13 @@ class _Run:
                 self._teacher.name,
                 prices,
                 budget,
-                Effort(settings.timeout_s, settings.max_attempts),
+                Effort(
+                    settings.timeout_s,
+                    settings.max_attempts,
+                    settings.concurrency,
+                    settings.requests_per_minute,
+                    settings.tokens_per_minute,
+                ),
                 self._teacher._rng,
                 self._teacher._clock,
             )
@@ -224,15 +255,16 @@ class _Run:
             (lambda answer, reply: render_repair(task, answer, reply)) if self._teacher._plan.repair else None,
         )
         exchanges: list[Exchange] = []
-        messages = next(conversation)
+        asked = next(conversation)
         while True:
+            raised = RAISED * self._teacher._provider.max_tokens if asked.is_raised else None
             try:
-                exchange = await driver.ask(messages, document_id, replicate, len(exchanges))
+                exchange = await driver.ask(asked.messages, document_id, replicate, len(exchanges), max_tokens=raised)
             except CallError as exc:
                 return Answer(exc.outcome, reason=exc.message), exchanges
             exchanges.append(exchange)
             try:
-                messages = conversation.send(exchange.completion)
+                asked = conversation.send(exchange.completion)
             except StopIteration as stop:
                 return stop.value, exchanges
 
@@ -275,6 +307,10 @@ class _Questions:
         self._start += len(some)
         chosen = await asyncio.to_thread(self._choose, some)
         self._ready = list(zip(some, chosen, strict=True))[::-1]
+
+
+def _nobody(_activity: Activity) -> None:
+    """Nobody watches."""
 
 
 def _cost(exchanges: Sequence[Exchange]) -> float | None:

@@ -13,6 +13,7 @@ from understudy.teacher.provider import Completion
 PER_MILLION = 1e6
 TOKENS_OF_A_TURN = 16
 """More than any chat format adds around one message."""
+BYTES_PER_TOKEN = 4
 ROUNDING_USD = 1e-9
 
 
@@ -42,6 +43,11 @@ class Prices:
 def most_tokens(messages: Sequence[Message]) -> int:
     """A number of tokens that the messages cannot exceed: a token has at least one byte."""
     return sum(len(message.content.encode("utf-8", "replace")) + TOKENS_OF_A_TURN for message in messages)
+
+
+def likely_tokens(messages: Sequence[Message]) -> int:
+    """About as many tokens as the messages have, by the usual four bytes a token; at least one."""
+    return max(1, sum(len(message.content.encode("utf-8", "replace")) for message in messages) // BYTES_PER_TOKEN)
 
 
 class Budget:

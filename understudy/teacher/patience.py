@@ -40,29 +40,41 @@ class Gate:
     """Closes for everybody when the server asks one call to wait, and lets them through one by one afterwards."""
 
     def __init__(self, clock: Clock, rng: np.random.Generator) -> None:
+        self.reason = ""
         self._clock = clock
         self._rng = rng
         self._opens_at = -np.inf
         self._spread_s = 0.0
         self._n_closed = 0
 
+    @property
+    def is_probing(self) -> bool:
+        """Whether one episode has followed the other without a success in between."""
+        return self._n_closed > 1
+
+    def closed_s(self) -> float:
+        """Seconds until the gate opens, 0 if it is open."""
+        return max(0.0, float(self._opens_at - self._clock.monotonic()))
+
     def wait_s(self) -> float:
         """Seconds that a call must still wait, 0 if the gate is open; each caller gets a little of its own."""
-        left = self._opens_at - self._clock.monotonic()
-        return 0.0 if left <= 0 else float(left + self._rng.uniform(0.0, self._spread_s))
+        left = self.closed_s()
+        return left + float(self._rng.uniform(0.0, self._spread_s)) if left > 0 else 0.0
 
-    def close(self, sent_at: float, retry_after_s: float | None) -> None:
-        """Close after a call that was sent at a monotonic time and told to wait.
+    def close(self, sent_at: float, retry_after_s: float | None, reason: str = "") -> bool:
+        """Close after a call that was sent at a monotonic time and told to wait; whether this is a new episode.
 
         Calls sent before the gate last closed are part of the same episode: they do not lengthen it, unless the server
         asks for more.
         """
-        is_new = sent_at >= self._opens_at
+        is_new = bool(sent_at >= self._opens_at)
         self._n_closed += is_new
         wait = ceiling_s(max(1, self._n_closed)) if retry_after_s is None else retry_after_s
         if is_new or retry_after_s is not None:
             self._opens_at = max(self._opens_at, self._clock.monotonic() + wait)
             self._spread_s = ceiling_s(max(1, self._n_closed))
+            self.reason = reason
+        return is_new
 
     def succeeded(self) -> None:
         """Forget earlier episodes."""
