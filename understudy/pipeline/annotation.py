@@ -7,21 +7,30 @@ from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from understudy.corpus import text_digest
+from understudy.pipeline.labelling import Labelling
 from understudy.pipeline.teachers import open_teacher
 from understudy.records import Annotation, Document, Outcome, Role
 
 if TYPE_CHECKING:
     from understudy.journal import Journal
     from understudy.pipeline.project import Project
-    from understudy.teacher import Teacher
+    from understudy.teacher import Teacher, Watch
 
 NOT_USABLE = (Outcome.REFUSED, Outcome.UNPARSED, Outcome.FAILED)
 WORRYING_SHARE = 0.02
+
+
+@runtime_checkable
+class Watched(Protocol):
+    """A teacher that says what it is doing while one waits."""
+
+    def watched_by(self, watch: Watch) -> None:
+        """Tell somebody what goes on."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +69,14 @@ class AnnotationSummary:
 
 
 def annotate(project: Project) -> AnnotationSummary:
-    """Let the teacher label the pool and the gold texts it is compared on."""
-    return summarise(project, teach(project, documents_to_label(project)))
+    """Let the teacher label the pool and the gold texts it is compared on, and say how far it can be trusted."""
+    from understudy.pipeline.trusting import trust
+
+    summary = summarise(project, teach(project, documents_to_label(project)))
+    trusted = trust(project)
+    for line in trusted.lines() if trusted is not None else ():
+        project.listener.say(line)
+    return summary
 
 
 def documents_to_label(project: Project) -> list[Document]:
@@ -95,8 +110,10 @@ def teach(project: Project, documents: Sequence[Document]) -> dict[str, Annotati
         have = {d.id: known[d.id] for d in documents if d.id in known and is_about(known[d.id], d)}
         missing = documents_to_ask(documents, have)
         if missing:
-            with _answering(opened.connect(journal), missing) as answers:
-                for annotation in _stored(project, journal, answers, len(missing)):
+            models = (annotation.provenance.model for annotation in have.values())
+            labelling = Labelling(project.listener, len(missing), len(project.task.labels), models)
+            with _answering(opened.connect(journal), missing, labelling) as answers:
+                for annotation in _stored(project, journal, answers, labelling):
                     have[annotation.document_id] = annotation
     return have
 
@@ -123,8 +140,10 @@ def stored_annotations(project: Project) -> dict[str, Annotation]:
 
 
 @contextmanager
-def _answering(teacher: Teacher, documents: Sequence[Document]) -> Iterator[Iterator[Annotation]]:
+def _answering(teacher: Teacher, documents: Sequence[Document], labelling: Labelling) -> Iterator[Iterator[Annotation]]:
     """The teacher's answers; leaving, for whatever reason, stops the teacher while the journal is still open."""
+    if isinstance(teacher, Watched):
+        teacher.watched_by(labelling.watch)
     answers = teacher.annotate(documents)
     try:
         yield answers
@@ -145,30 +164,23 @@ def total_cost(annotations: Iterable[Annotation]) -> float | None:
     return None if None in costs else float(sum(cost for cost in costs if cost is not None))
 
 
-def _stored(project: Project, journal: Journal, annotations: Iterator[Annotation], total: int) -> Iterator[Annotation]:
+def _stored(
+    project: Project, journal: Journal, annotations: Iterator[Annotation], labelling: Labelling
+) -> Iterator[Annotation]:
     """Store each annotation as it comes; the replies behind them are durable already, so nobody waits for each."""
-    counts: Counter[Outcome] = Counter()
     spent_usd: float | None = journal.spent_usd()
     pending: Future[None] | None = None
-    for done, annotation in enumerate(annotations, 1):
+    for annotation in annotations:
         pending = journal.add_annotations([annotation], project.task.to_json)
-        counts[annotation.outcome] += 1
         spent_usd = None if spent_usd is None or annotation.cost_usd is None else spent_usd + annotation.cost_usd
-        project.listener.progress("labelling", done, total, _detail(project, counts, spent_usd))
+        budget_usd = project.settings.teacher.budget_usd
+        labelling.tell(annotation, _spending(spent_usd, budget_usd) if project.teacher_costs_money else "")
         yield annotation
     if pending is not None:
         pending.result()
 
 
-def _detail(project: Project, counts: Mapping[Outcome, int], spent_usd: float | None) -> str:
-    """What a progress line adds: outcomes that are no label, and for a paid teacher what the project has spent."""
-    parts = [f"{outcome.value} {n:,}" for outcome, n in counts.items() if outcome is not Outcome.LABELLED]
-    if project.teacher_costs_money:
-        parts.append(_spending(spent_usd, project.settings.teacher.budget_usd))
-    return " · ".join(parts)
-
-
 def _spending(spent_usd: float | None, budget_usd: float | None) -> str:
     if spent_usd is None:
         return "price unknown"
-    return f"${spent_usd:,.4f}" + ("" if budget_usd is None else f" of ${budget_usd:,.2f}")
+    return f"${spent_usd:,.4f}" + ("" if budget_usd is None else f" of ${budget_usd:,.2f} (cap)")

@@ -100,6 +100,7 @@ class LanguageModelTeacher:
         self._rng = rng
         self._clock = clock or Clock()
         self._watch: Watch = _nobody
+        self._told_at = self._clock.monotonic()
 
     def annotate(self, documents: Sequence[Document]) -> Iterator[Annotation]:
         """One annotation for each document, as they are finished.
@@ -125,10 +126,13 @@ class LanguageModelTeacher:
 
     def _next(self, run: _Run, finished: Finished) -> Annotation | BaseException | None:
         while True:
+            if self._clock.monotonic() - self._told_at >= BEAT_S:
+                self._told_at = self._clock.monotonic()
+                self._watch(run.activity())
             try:
                 return finished.get(timeout=BEAT_S)
             except queue.Empty:
-                self._watch(run.activity())
+                continue
 
     @contextmanager
     def _running(self, documents: Sequence[Document], finished: Finished) -> Iterator[_Run]:
