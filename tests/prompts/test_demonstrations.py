@@ -9,7 +9,7 @@ from understudy.prompts import demonstrations, select_demonstrations
 from understudy.records import Document
 
 NO_VECTORS = np.zeros((0, 0))
-KINDS = ("knn", "random", "fixed", "none")
+KINDS = ("knn", "balanced-knn", "fixed+knn", "diverse", "fixed", "random", "none")
 
 
 def document(name, text=None, value="a"):
@@ -43,7 +43,7 @@ def test_ties_go_to_the_first_in_demo():
     assert ids(found) == ["baf"]
 
 
-@pytest.mark.parametrize("kind", ["knn", "random", "fixed"])
+@pytest.mark.parametrize("kind", KINDS[:-1])
 def test_nothing_is_its_own_demonstration(kind):
     demo = [document("a"), document("b", "Same  text\n"), document("c"), document("d", "Same text")]
     queries = [document("a", "edited"), document("z", "Same text")]
@@ -51,14 +51,14 @@ def test_nothing_is_its_own_demonstration(kind):
     assert [set(row) for row in ids(found)] == [{"b", "c", "d"}, {"a", "c"}]
 
 
-@pytest.mark.parametrize("kind", ["knn", "random", "fixed"])
+@pytest.mark.parametrize("kind", KINDS[:-1])
 def test_an_excluded_one_is_replaced(kind):
     demo = [document(name) for name in "abcde"]
     found = choose(kind, 4, demo, [document("b")], unit(0, 1, 2, 3, 4), unit(0))
     assert set(ids(found)[0]) == set("acde")
 
 
-@pytest.mark.parametrize("kind", ["knn", "random", "fixed"])
+@pytest.mark.parametrize("kind", KINDS[:-1])
 def test_more_than_there_are_gives_all(kind):
     demo = [document(name) for name in "abc"]
     found = choose(kind, 10, demo, [document("x")], unit(0, 10, 20), unit(0))
@@ -162,3 +162,33 @@ def test_knn_is_the_full_sort_however_the_product_is_cut(m, n, k, seed, cells):
         others = [i for i in range(m) if demo[i].id != query.id and demo[i].text != query.text]
         others.sort(key=lambda i: (-round(float(demo_vectors[i] @ vector), 6), i))
         assert row == tuple(demo[i] for i in others[:k][::-1])
+
+
+def test_balanced_neighbours_take_each_value_in_turn_and_stand_nearest_last():
+    values = {"a": "x", "b": "x", "c": "x", "d": "y", "e": "z", "f": "y"}
+    demo = [document(name, value=value) for name, value in values.items()]
+    # nearness: a 1, b 2, c 3, d 40, e 50, f 60; nearest of x, y, z: a, d, e; the fourth is b, second of x
+    assert ids(choose("balanced-knn", 3, demo, [document("q")], unit(1, 2, 3, 40, 50, 60), unit(0))) == ["eda"]
+    assert ids(choose("balanced-knn", 4, demo, [document("q")], unit(1, 2, 3, 40, 50, 60), unit(0))) == ["edba"]
+
+
+def test_fixed_ones_stand_before_the_nearest_and_none_twice():
+    demo = [document(name, value=name in "abc") for name in "abcdef"]
+    queries = [document("q"), document("r")]
+    first, second = choose("fixed+knn", 5, demo, queries, unit(0, 10, 20, 30, 40, 50), unit(0, 50))
+    assert first[:2] == second[:2] == choose("fixed", 2, demo, queries)[0]
+    assert {each.value for each in first[:2]} == {True, False}
+    assert all(len({each.id for each in row}) == 5 for row in (first, second))
+    left = [each.id for each in demo if each not in first[:2]]
+    assert [each.id for each in first[2:]] == left[:3][::-1]
+    assert [each.id for each in second[2:]] == left[-3:]
+
+
+def test_diverse_ones_begin_in_the_middle_and_go_to_the_farthest():
+    demo = [document(name) for name in "abcde"]
+    # mean direction near 20 degrees: c; farthest from c: e at 90; then d at 50 (30 away from c, 40 from e),
+    # then a at 0 (20 away from c) before b at 10
+    assert ids(choose("diverse", 4, demo, [document("q"), document("c")], unit(0, 10, 20, 50, 90), unit(7, 7))) == [
+        "ceda",
+        "edab",
+    ]
