@@ -181,6 +181,7 @@ class FakeLLM:
 async def _read(reader) -> tuple[dict[str, str], str]:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     headers = dict(line.lower().split(": ", 1) for line in head[1:] if ": " in line)
+    headers[":path"] = head[0].split(" ")[1]
     body = await reader.readexactly(int(headers.get("content-length", 0)))
     return headers, body.decode()
 

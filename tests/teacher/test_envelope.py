@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from understudy.teacher.provider import Ending
+from understudy.teacher.provider import Ending, Token
 from understudy.teacher.providers.envelope import read_chat_completion
 
 
@@ -59,3 +59,21 @@ def test_nothing_that_a_server_sends_raises(found):
     read_chat_completion(json.dumps(found))
     read_chat_completion(json.dumps({"choices": [found], "usage": found, "model": found}))
     read_chat_completion(json.dumps({"choices": [{"message": found, "finish_reason": found}]}))
+
+
+def test_tokens_and_cached_tokens():
+    details = {"prompt_tokens": 9, "completion_tokens": 1, "prompt_tokens_details": {"cached_tokens": 8}}
+    token = {"token": "pos", "logprob": -0.1, "bytes": [1], "top_logprobs": [{"token": "neg", "logprob": -2.5}]}
+    choice = {"message": {"content": "pos"}, "logprobs": {"content": [token]}}
+    completion = read_chat_completion(json.dumps({"choices": [choice], "usage": details}))
+    assert completion.cached_tokens == 8
+    assert completion.tokens == (Token("pos", -0.1, (("neg", -2.5),)),)
+
+
+@pytest.mark.parametrize(
+    "token", [{"token": "pos"}, {"token": "pos", "logprob": "x"}, {"token": "pos", "logprob": 0.5}, {"logprob": -1.0}]
+)
+def test_answer_with_a_token_one_cannot_believe_has_none(token):
+    good = {"token": "a", "logprob": -0.1}
+    choice = {"message": {"content": "pos"}, "logprobs": {"content": [good, token]}}
+    assert read_chat_completion(json.dumps({"choices": [choice]})).tokens == ()

@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -70,3 +71,48 @@ def test_the_servers_words_are_kept_short():
     assert failure(400, {}, '{"error": {"message": "bad thing"}}', NOW).message == "the server answered 400: bad thing"
     assert failure(400, {}, '{"error": "plain"}', NOW).message.endswith(": plain")
     assert len(failure(500, {}, "x" * 100_000, NOW).message) < 400
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "then"),
+    [
+        (400, "Unknown parameter: 'response_format'", Then.ASK_PLAINLY),
+        (400, "'response_format' of type 'json_schema' is not supported here", Then.ASK_PLAINLY),
+        (400, "This model does not support structured output", Then.ASK_PLAINLY),
+        (400, "output_config: Extra inputs are not permitted", Then.ASK_PLAINLY),
+        (400, 'Unknown name "responseJsonSchema" at \'generation_config\'', Then.ASK_PLAINLY),
+        (400, "Unsupported value: 'temperature' does not support 0 with this model.", Then.STOP),
+        (400, "temperature 3 is too high", Then.GIVE_UP),
+        (400, "logprobs are not supported with reasoning models", Then.STOP),
+        (400, "json_validate_failed: the model's answer is no JSON", Then.GIVE_UP),
+        (413, "request_too_large", Then.GIVE_UP),
+    ],
+)  # fmt: skip
+def test_what_a_model_cannot_do_is_told_from_what_a_text_cannot(status, said, then):
+    assert failure(status, {}, json.dumps({"error": {"message": said}}), NOW).then is then
+
+
+def test_complaint_about_the_schema_is_found_where_the_body_is_repeated():
+    detail = {"type": "extra_forbidden", "loc": ["body", "response_format"], "msg": "Extra inputs are not permitted"}
+    assert failure(422, {}, json.dumps({"detail": [detail]}), NOW).then is Then.ASK_PLAINLY
+
+
+@pytest.mark.parametrize(
+    ("details", "then", "wait_s"),
+    [
+        ([{"retryDelay": "37s"}], Then.WAIT, 37.0),
+        ([{"retryDelay": "0.25s"}], Then.WAIT, 0.25),
+        ([{"retryDelay": "soon"}, 3, {"quotaId": "PerMinute"}], Then.WAIT, None),
+        ([{"violations": [{"quotaId": "GenerateRequestsPerDayPerProject"}]}, {"retryDelay": "3s"}], Then.STOP, None),
+        ("PerDay", Then.WAIT, None),
+        (None, Then.WAIT, None),
+    ],
+)
+def test_googles_error_says_how_long_to_wait(details, then, wait_s):
+    failed = failure(429, {}, json.dumps({"error": {"message": "quota", "details": details}}), NOW)
+    assert (failed.then, failed.retry_after_s) == (then, wait_s)
+
+
+def test_header_says_more_than_the_body():
+    body = json.dumps({"error": {"details": [{"retryDelay": "37s"}]}})
+    assert failure(429, {"retry-after": "2"}, body, NOW).retry_after_s == 2.0

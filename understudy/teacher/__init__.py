@@ -5,13 +5,15 @@ from understudy.teacher.driver import Store
 from understudy.teacher.llm import RAISED, LanguageModelTeacher, PromptPlan
 from understudy.teacher.nearest import NearestDefinitionTeacher
 from understudy.teacher.provider import Provider
-from understudy.teacher.providers import OpenAICompatible, Scripted
+from understudy.teacher.providers import Anthropic, Gemini, OpenAICompatible, Scripted
 from understudy.teacher.recorded import RecordedTeacher
 from understudy.teacher.teacher import Teacher
 
 __all__ = [
     "RAISED",
     "Activity",
+    "Anthropic",
+    "Gemini",
     "LanguageModelTeacher",
     "NearestDefinitionTeacher",
     "OpenAICompatible",
