@@ -143,9 +143,21 @@ class TeacherSettings(Table):
     tokens_per_minute: float | None = Field(None, gt=0, description="What the provider allows; empty: no limit.")
     timeout_s: float = Field(60.0, gt=0, description="Deadline of one attempt, connection to last byte.")
     max_attempts: int = Field(5, ge=1, description="Attempts of one call before the text is counted as failed.")
-    price_in_usd: float | None = Field(None, ge=0, description="Per million prompt tokens; empty: unknown.")
-    price_out_usd: float | None = Field(None, ge=0, description="Per million answer tokens; empty: unknown.")
+    price_in_usd: float | None = Field(
+        None,
+        ge=0,
+        description="Per million prompt tokens; empty: from `prices.toml` or the built-in table, or unknown.",
+    )
+    price_out_usd: float | None = Field(None, ge=0, description="Per million answer tokens; empty: as price_in_usd.")
+    price_cached_usd: float | None = Field(
+        None, ge=0, description="Per million prompt tokens that the provider had cached; empty: as price_in_usd."
+    )
     budget_usd: float | None = Field(None, ge=0, description="Stop before spending more; empty: no limit.")
+    budget_tokens: int | None = Field(
+        None,
+        ge=0,
+        description="Stop before more tokens of prompts and answers, where no price is known; empty: no limit.",
+    )
     max_labels: int | None = Field(None, ge=1, description="Pool texts to label; empty: all of them.")
     recorded: tuple[str, ...] = Field((), description="Recorded labels: files; empty: the pool and gold files.")
     recorded_column: str = Field("teacher", description="Recorded labels: column with one value or a list of them.")
@@ -172,12 +184,23 @@ class GateSettings(Table):
 
 
 class LinearSettings(Table):
-    """Frozen embeddings and logistic regression."""
+    """Frozen embeddings, with or without n-grams, and logistic regression."""
 
     folds: int = Field(5, ge=2, description="Of the cross-validation that chooses C.")
     c: tuple[float, ...] = Field(
         (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0), min_length=1, description="Values of C to try."
     )
+    ngrams: Literal["auto"] | bool = Field(
+        "auto", description="Join word and character n-grams; `auto`: where cross-validation says that they help."
+    )
+
+
+class NGramSettings(Table):
+    """Word and character n-grams, weighted by how rare they are (tf-idf)."""
+
+    words: int = Field(2, ge=0, le=5, description="Longest sequence of words; 0: no words.")
+    characters: int = Field(5, ge=0, le=10, description="Longest sequence of characters within a word; 0: none.")
+    max_terms: int = Field(100_000, ge=1, description="Of either sort; the most frequent ones are kept.")
 
 
 class EncoderSettings(Table):
@@ -197,12 +220,15 @@ class EncoderSettings(Table):
 class StudentSettings(Table):
     """The small model that learns the part."""
 
-    kind: Literal["linear", "encoder"] = Field("linear", description="`linear` for a laptop, `encoder` to fine-tune.")
+    kind: Literal["tfidf-linear", "linear", "encoder"] = Field(
+        "linear", description="`tfidf-linear` without an encoder, `linear` for a laptop, `encoder` to fine-tune."
+    )
     seeds: int = Field(3, ge=1, description="Training runs of each arm; their spread is reported.")
     train_on_dev: bool = Field(False, description="Let gold dev texts also join the training of teacher+human.")
     soft_targets: bool = Field(True, description="Learn from the shares of repeated answers, not only the winner.")
     tune_threshold: bool = Field(True, description="Choose the decision threshold on dev.")
     linear: LinearSettings = LinearSettings()
+    ngrams: NGramSettings = NGramSettings()
     encoder: EncoderSettings = EncoderSettings()
 
 

@@ -14,7 +14,7 @@ from understudy.embedding import load_encoder
 from understudy.errors import UserError
 from understudy.records import Document
 from understudy.settings import EmbeddingSettings
-from understudy.student import STUDENTS, EncoderStudent, LinearStudent, load_student
+from understudy.student import STUDENTS, EncoderStudent, LinearStudent, TfidfStudent, load_student
 
 GOOD = ["good", "great", "fine", "lovely"]
 BAD = ["bad", "awful", "poor", "nasty"]
@@ -329,6 +329,18 @@ class TestLinear(StudentContract):
     def make(self, task, seed=0):
         encoder = load_encoder(EmbeddingSettings(model=self.model, max_tokens=32), None)
         return LinearStudent(task, encoder, seed=seed)
+
+
+class TestLinearWithNGrams(TestLinear):
+    def make(self, task, seed=0):
+        return super().make(task, seed).set_params(ngrams=True, characters=3)
+
+
+class TestTfidf(StudentContract):
+    kind = "tfidf-linear"
+
+    def make(self, task, seed=0):
+        return TfidfStudent(task, characters=4, seed=seed)
 
 
 class TestEncoder(StudentContract):

@@ -84,7 +84,7 @@ def test_noise_chooses_strong_and_signal_weak_regularisation():
     signal = np.eye(2)[(features[:, 0] > 0).astype(int)]
     grid = (100.0, 0.001, 1.0)
     for targets, expected in ((noise, 0.001), (signal, 100.0)):
-        chosen, losses = choose_c(Problem(features, targets, np.ones(200), True), grid, folds)
+        chosen, losses, _ = choose_c(Problem(features, targets, np.ones(200), True), grid, folds)
         assert chosen.tolist() == [expected, expected]
         assert losses.shape == (3, 2)
     both = np.stack([noise[:, 1], signal[:, 1]], axis=1)
@@ -93,7 +93,7 @@ def test_noise_chooses_strong_and_signal_weak_regularisation():
 
 def test_held_out_loss_is_what_refitting_by_hand_gives():
     data, folds = problem(3, n=60), np.arange(60) % 3
-    _, losses = choose_c(data, (0.1, 1.0), folds)
+    _, losses, _ = choose_c(data, (0.1, 1.0), folds)
     by_hand = 0.0
     for fold in range(3):
         out = folds == fold
@@ -104,7 +104,7 @@ def test_held_out_loss_is_what_refitting_by_hand_gives():
 
 
 def test_without_folds_the_value_nearest_to_one_is_taken():
-    chosen, losses = choose_c(problem(2, n=4), (0.01, 0.3, 2.0, 100.0), np.zeros(4, dtype=np.int64))
+    chosen, losses, _ = choose_c(problem(2, n=4), (0.01, 0.3, 2.0, 100.0), np.zeros(4, dtype=np.int64))
     assert chosen.tolist() == [2.0, 2.0]  # |log 2| = 0.69 < |log 0.3| = 1.2
     assert np.isnan(losses).all()
 

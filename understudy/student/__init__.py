@@ -4,5 +4,15 @@ from understudy.student.base import Step, Student
 from understudy.student.encoder import EncoderStudent
 from understudy.student.linear import LinearStudent
 from understudy.student.registry import STUDENTS, load_student, make_student
+from understudy.student.tfidf import TfidfStudent
 
-__all__ = ["STUDENTS", "EncoderStudent", "LinearStudent", "Step", "Student", "load_student", "make_student"]
+__all__ = [
+    "STUDENTS",
+    "EncoderStudent",
+    "LinearStudent",
+    "Step",
+    "Student",
+    "TfidfStudent",
+    "load_student",
+    "make_student",
+]

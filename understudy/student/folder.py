@@ -27,7 +27,7 @@ FILE_NAME = "understudy-student.json"
 WEIGHTS = "model.safetensors"
 VERSION = 1
 
-TEXT_FILES = ("config.json", "tokenizer.json")
+TEXT_FILES = ("config.json", "tokenizer.json", "vocabulary.json")
 LARGEST_JSON_BYTES = 200_000_000
 CODE_SUFFIXES = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".joblib", ".npy", ".npz", ".ckpt", ".py", ".h5", ".msgpack"}
 

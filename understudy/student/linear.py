@@ -1,26 +1,39 @@
-"""The CPU's student: logistic regression on frozen embeddings."""
+"""The CPU's student: logistic regression on frozen embeddings, joined by n-grams where they help."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array, hstack
 
 from understudy.codebook import Task
 from understudy.embedding import Encoder, load_encoder
 from understudy.errors import UserError
 from understudy.records import Document
-from understudy.settings import EmbeddingSettings, LinearSettings, StudentSettings
+from understudy.settings import EmbeddingSettings, LinearSettings, NGramSettings, StudentSettings
 from understudy.student.base import Examples, Report, Step, Student
 from understudy.student.folder import StudentFile, StudentFiles
-from understudy.student.logistic import Logistic, Problem, choose_c, fit_logistic, stratified_folds
+from understudy.student.logistic import Features, Logistic, Problem
+from understudy.student.ngrams import FILE, NGrams, learn_ngrams, restored_ngrams
+from understudy.student.regression import (
+    MOST_IN_SPAN,
+    Regression,
+    Search,
+    learn_regression,
+    packed,
+    paired_gain,
+    restored_regression,
+)
 
 FloatArray = NDArray[np.float64]
 
 DEFAULTS = LinearSettings.model_construct()
+NGRAMS = NGramSettings.model_construct()
 
 
 class LinearStudent(Student):
@@ -33,19 +46,20 @@ class LinearStudent(Student):
     folds : of the cross-validation that chooses C; fewer where there are few documents.
     c : values of C to try (larger: less regularised).
     seed : of the folds.
+    ngrams : whether n-grams stand beside the vectors; ``auto`` decides by the held-out loss of the same folds, and
+        joins them where it falls by more than its standard error.
+    words, characters, max_terms : as in `TfidfStudent`.
 
     Attributes
     ----------
-    logistic_ : the fitted regression.
-    c_ : shape (K,), the chosen C.
-    cv_losses_ : shape (number of values, K), held-out log-losses by ascending C; nan if nothing could be held out.
+    regression_ : the fitted regression; its columns are the vector's, then the n-grams'.
+    ngrams_ : the vocabulary, or None without n-grams.
     """
 
     kind: ClassVar[str] = "linear"
 
-    logistic_: Logistic
-    c_: FloatArray
-    cv_losses_: FloatArray
+    regression_: Regression
+    ngrams_: NGrams | None
 
     def __init__(
         self,
@@ -54,46 +68,90 @@ class LinearStudent(Student):
         folds: int = DEFAULTS.folds,
         c: Sequence[float] = DEFAULTS.c,
         seed: int = 0,
+        ngrams: Literal["auto"] | bool = DEFAULTS.ngrams,
+        words: int = NGRAMS.words,
+        characters: int = NGRAMS.characters,
+        max_terms: int = NGRAMS.max_terms,
     ) -> None:
         self.task = task
         self.encoder = encoder
         self.folds = folds
         self.c = c
         self.seed = seed
+        self.ngrams = ngrams
+        self.words = words
+        self.characters = characters
+        self.max_terms = max_terms
 
     @classmethod
     def from_settings(cls, settings: StudentSettings, task: Task, encoder: Encoder, seed: int) -> Self:
         """An untrained student as the project file describes it."""
-        return cls(task, encoder, settings.linear.folds, settings.linear.c, seed)
+        return cls(task, encoder, seed=seed, **settings.linear.model_dump(), **settings.ngrams.model_dump())
+
+    @property
+    def logistic_(self) -> Logistic:
+        """The fitted regression."""
+        return self.regression_.logistic
+
+    @property
+    def c_(self) -> FloatArray:
+        """The chosen C, shape (K,)."""
+        return self.regression_.strength.c
+
+    @property
+    def cv_losses_(self) -> FloatArray:
+        """Held-out log-losses by ascending C, shape (number of values, K); nan if nothing could be held out."""
+        return self.regression_.strength.losses
+
+    @property
+    def held_out_(self) -> FloatArray:
+        """Held-out log-loss of each training document, nan where none was held out."""
+        return self.regression_.strength.held_out
 
     def _learn(self, examples: Examples, dev: Examples | None, report: Report) -> None:  # noqa: ARG002
-        features = self._features(examples.documents, report)
-        problem = Problem(features, examples.targets, examples.weights, self.task.is_exclusive)
-        folds = stratified_folds(examples.targets, self.folds, np.random.default_rng(self.seed))
-        self.c_, self.cv_losses_ = choose_c(problem, self.c, folds)
-        self.logistic_ = fit_logistic(problem, self.c_)
+        texts = [document.text for document in examples.documents]
+        vectors = self._vectors(texts, report)
+        plain = Problem(vectors, examples.targets, examples.weights, self.task.is_exclusive)
+        self.ngrams_ = None if self.ngrams is False else learn_ngrams(texts, self._vocabulary_settings())
+        joined = replace(plain, features=_joined(vectors, texts, self.ngrams_))
+        if self.ngrams == "auto" and not self._gains(plain, joined):
+            self.ngrams_, joined = None, plain
+        self.regression_ = learn_regression(joined, self._search())
+
+    def _gains(self, plain: Problem, joined: Problem) -> bool:
+        """Whether the n-grams lower the held-out loss by more than one standard error, on a part of many documents."""
+        n = len(plain.targets)
+        part = np.sort(np.random.default_rng(self.seed).permutation(n)[:MOST_IN_SPAN])
+        without, beside = (learn_regression(p.rows(part), self._search()).strength for p in (plain, joined))
+        gain, error = paired_gain(without.held_out, beside.held_out)
+        return gain > error
+
+    def _search(self) -> Search:
+        return Search(self.c, self.folds, self.seed)
+
+    def _vocabulary_settings(self) -> NGramSettings:
+        return NGramSettings(words=self.words, characters=self.characters, max_terms=self.max_terms)
 
     def _probabilities(self, documents: Sequence[Document]) -> FloatArray:
-        return self.logistic_.probabilities(self._features(documents))
+        texts = [document.text for document in documents]
+        return self.logistic_.probabilities(_joined(self._vectors(texts), texts, self.ngrams_))
 
-    def _features(self, documents: Sequence[Document], report: Report | None = None) -> FloatArray:
+    def _vectors(self, texts: Sequence[str], report: Report | None = None) -> FloatArray:
         on_progress = None if report is None else lambda done, total: report(Step(done, total))
-        return self.encoder.encode([document.text for document in documents], on_progress).astype(np.float64)
+        return self.encoder.encode(texts, on_progress).astype(np.float64)
 
     def _parameters(self) -> dict[str, Any]:
-        return {"folds": self.folds, "c": list(self.c), "seed": self.seed}
+        parameters = {name: v for name, v in self.get_params(deep=False).items() if name not in ("task", "encoder")}
+        return parameters | {"c": list(self.c)}
 
     def _embedding(self) -> tuple[EmbeddingSettings, str]:
         return self.encoder.settings, self.encoder.digest
 
     def _files(self) -> StudentFiles:
-        arrays = {
-            "coefficients": self.logistic_.coefficients,
-            "intercepts": self.logistic_.intercepts,
-            "c": self.c_,
-            "cv_losses": self.cv_losses_,
-        }
-        return StudentFiles(arrays)
+        arrays = self.regression_.arrays()
+        if self.ngrams_ is None:
+            return StudentFiles(arrays)
+        return StudentFiles(packed(arrays) | {"idf": self.ngrams_.idf()}, {FILE: self.ngrams_.to_json()})
 
     @classmethod
     def restore(cls, stored: StudentFile, files: StudentFiles, task: Task, encoder_cache: Path | None) -> Self:
@@ -107,17 +165,18 @@ class LinearStudent(Student):
                 "Bring back the encoder's files as they were, or train the student again.",
             )
         student = cls(task, encoder, **stored.parameters)
-        student._take(files.arrays)
+        student._take(files)
         return student
 
-    def _take(self, arrays: dict[str, Any]) -> None:
-        n_labels = len(self.task.labels)
-        shapes = {"coefficients": (n_labels, self.encoder.dimension), "intercepts": (n_labels,), "c": (n_labels,)}
-        for name, shape in shapes.items():
-            if name not in arrays or arrays[name].shape != shape or np.isnan(arrays[name]).any():
-                raise UserError(
-                    f"model.safetensors: `{name}` is missing, not a number, or not of shape {shape}.",
-                    "The student's folder is damaged; train it again.",
-                )
-        self.logistic_ = Logistic(arrays["coefficients"], arrays["intercepts"], self.task.is_exclusive)
-        self.c_, self.cv_losses_ = arrays["c"], arrays.get("cv_losses", np.zeros((0, n_labels)))
+    def _take(self, files: StudentFiles) -> None:
+        text = files.texts.get(FILE)
+        self.ngrams_ = None if text is None else restored_ngrams(text, files.arrays.get("idf"))
+        width = self.encoder.dimension + (self.ngrams_.width if self.ngrams_ else 0)
+        shape = (len(self.task.labels), width)
+        self.regression_ = restored_regression(files.arrays, shape, is_exclusive=self.task.is_exclusive)
+
+
+def _joined(vectors: FloatArray, texts: Sequence[str], ngrams: NGrams | None) -> Features:
+    if ngrams is None:
+        return vectors
+    return csr_array(hstack([csr_array(vectors), ngrams.features(texts)], format="csr"))

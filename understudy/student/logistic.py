@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,9 @@ from scipy.special import expit, log_softmax, softmax
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+Features = Any
+"""Shape (n, d): a float64 array, or a scipy CSR array where most entries are 0."""
+
 Loss = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
 
 EXACT, COARSE = 1e-6, 1e-4
@@ -32,18 +36,18 @@ class Problem:
 
     Attributes
     ----------
-    features : shape (n, d).
+    features : shape (n, d), dense or sparse.
     targets : shape (n, K), in [0, 1].
     weights : shape (n,), > 0.
     is_exclusive : whether rows of targets sum to 1.
     """
 
-    features: FloatArray
+    features: Features
     targets: FloatArray
     weights: FloatArray
     is_exclusive: bool
 
-    def rows(self, chosen: NDArray[np.bool_]) -> Problem:
+    def rows(self, chosen: NDArray[np.bool_] | IntArray) -> Problem:
         """The same problem with some of the rows."""
         return Problem(self.features[chosen], self.targets[chosen], self.weights[chosen], self.is_exclusive)
 
@@ -63,7 +67,7 @@ class Logistic:
     intercepts: FloatArray
     is_exclusive: bool
 
-    def probabilities(self, features: FloatArray) -> FloatArray:
+    def probabilities(self, features: Features) -> FloatArray:
         """Shape (n, K)."""
         scores = features @ self.coefficients.T + self.intercepts
         result: FloatArray = softmax(scores, axis=1) if self.is_exclusive else expit(scores)
@@ -88,27 +92,51 @@ def fit_logistic(problem: Problem, c: FloatArray, start: Logistic | None = None,
     return Logistic(coefficients, intercepts, problem.is_exclusive)
 
 
-def choose_c(problem: Problem, grid: Sequence[float], folds: IntArray) -> tuple[FloatArray, FloatArray]:
+class Strength(NamedTuple):
+    """What cross-validation found.
+
+    Attributes
+    ----------
+    c : shape (K,), the chosen values.
+    losses : shape (number of values, K), mean held-out log-losses by ascending C; nan if nothing was held out.
+    held_out : shape (n,), each row's held-out log-loss at the chosen C, all labels together; nan as above.
+    """
+
+    c: FloatArray
+    losses: FloatArray
+    held_out: FloatArray
+
+
+def choose_c(problem: Problem, grid: Sequence[float], folds: IntArray) -> Strength:
     """The strength with the smallest held-out log-loss: shared by exclusive labels, of its own for each other label.
 
     Parameters
     ----------
     grid : values to try, > 0.
     folds : shape (n,), the fold that holds a row out; with fewer than two folds the value nearest to 1 is taken.
-
-    Returns
-    -------
-    Chosen C of shape (K,), and the mean held-out losses of shape (len(grid), K), nan without folds.
     """
     values = np.sort(np.asarray(grid, dtype=np.float64))
-    n_labels, n_folds = problem.targets.shape[1], len(np.unique(folds))
-    if n_folds < 2 or len(values) == 1:
+    n, n_labels = problem.targets.shape
+    if len(np.unique(folds)) < 2:
         nearest = values[np.argmin(np.abs(np.log(values / UNDECIDED_C)))]
-        return np.full(n_labels, nearest), np.full((len(values), n_labels), np.nan)
-    losses = sum(_fold_losses(problem, values, folds == fold) for fold in range(n_folds)) / problem.weights.sum()
+        return Strength(np.full(n_labels, nearest), np.full((len(values), n_labels), np.nan), np.full(n, np.nan))
+    each = np.empty((len(values), n, n_labels))
+    for fold in np.unique(folds):
+        each[:, folds == fold] = _fold_losses(problem, values, folds == fold)
+    losses = np.einsum("n,vnk->vk", problem.weights, each) / problem.weights.sum()
     if problem.is_exclusive:
         losses = np.repeat(losses.sum(axis=1, keepdims=True), n_labels, axis=1)
-    return values[losses.argmin(axis=0)], losses
+    best = losses.argmin(axis=0)
+    held_out = each[best, :, np.arange(n_labels)].sum(axis=0)
+    return Strength(values[best], losses, held_out)
+
+
+def log_losses(probabilities: FloatArray, targets: FloatArray, *, is_exclusive: bool) -> FloatArray:
+    """Log-loss of every cell, shape (n, K): cross-entropy against soft targets; independent labels count both ways."""
+    losses = -targets * np.log(np.maximum(probabilities, SMALLEST_PROBABILITY))
+    if not is_exclusive:
+        losses -= (1 - targets) * np.log(np.maximum(1 - probabilities, SMALLEST_PROBABILITY))
+    return losses
 
 
 def stratified_folds(targets: FloatArray, n_folds: int, rng: np.random.Generator) -> IntArray:
@@ -129,22 +157,15 @@ def stratified_folds(targets: FloatArray, n_folds: int, rng: np.random.Generator
 
 
 def _fold_losses(problem: Problem, grid: FloatArray, is_held_out: NDArray[np.bool_]) -> FloatArray:
-    """Weighted sums of held-out losses, shape (len(grid), K); each fit starts from the last."""
+    """Held-out losses of every cell, shape (len(grid), rows held out, K); each fit starts from the last."""
     training, held_out = problem.rows(~is_held_out), problem.rows(is_held_out)
-    losses = np.empty((len(grid), problem.targets.shape[1]))
+    losses = np.empty((len(grid), *held_out.targets.shape))
     model: Logistic | None = None
     for row, c in enumerate(grid):
         model = fit_logistic(training, np.full(problem.targets.shape[1], c), model, COARSE)
-        losses[row] = _log_losses(model.probabilities(held_out.features), held_out)
+        found = model.probabilities(held_out.features)
+        losses[row] = log_losses(found, held_out.targets, is_exclusive=problem.is_exclusive)
     return losses
-
-
-def _log_losses(probabilities: FloatArray, problem: Problem) -> FloatArray:
-    likely = -problem.targets * np.log(np.maximum(probabilities, SMALLEST_PROBABILITY))
-    if not problem.is_exclusive:
-        likely -= (1 - problem.targets) * np.log(np.maximum(1 - probabilities, SMALLEST_PROBABILITY))
-    result: FloatArray = problem.weights @ likely
-    return result
 
 
 def _free_columns(problem: Problem) -> tuple[IntArray, FloatArray]:

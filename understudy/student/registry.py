@@ -14,8 +14,11 @@ from understudy.student.base import Student
 from understudy.student.encoder import EncoderStudent
 from understudy.student.folder import read_folder
 from understudy.student.linear import LinearStudent
+from understudy.student.tfidf import TfidfStudent
 
-STUDENTS: dict[str, type[Student]] = {student.kind: student for student in (LinearStudent, EncoderStudent)}
+STUDENTS: dict[str, type[Student]] = {
+    student.kind: student for student in (TfidfStudent, LinearStudent, EncoderStudent)
+}
 
 
 def make_student(settings: StudentSettings, task: Task, encoder: Encoder, seed: int) -> Student:
