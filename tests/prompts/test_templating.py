@@ -6,7 +6,7 @@ from jinja2 import UndefinedError
 from understudy.codebook import task_of
 from understudy.errors import UserError
 from understudy.prompts import template_digest, templating
-from understudy.prompts.templating import REPAIR, TEMPLATES, fill, template_of
+from understudy.prompts.templating import KINDS, PARAPHRASES, PLAIN, REPAIR, fill, template_of
 from understudy.settings import Codebook, Label
 
 LABELS = (Label(name="a"), Label(name="b"))
@@ -25,7 +25,9 @@ def test_a_kind_without_prompt_is_said_so(kind):
 
 def test_every_template_file_has_a_version_and_is_used():
     folder = Path(templating.__file__).parent / "templates"
-    used = set().union(*(templating._with_parts(name) for name in (*TEMPLATES.values(), REPAIR)))
+    codebooks = [Codebook(kind=kind, labels=LABELS) for kind in KINDS]
+    names = [template_of(codebook, words) for codebook in codebooks for words in (PLAIN, *PARAPHRASES)]
+    used = set().union(*(templating._with_parts(name) for name in (*names, REPAIR)))
     assert {path.name for path in folder.iterdir()} == used
     assert all(name.endswith(".v1.jinja") for name in used)
 
@@ -37,6 +39,11 @@ def test_the_digest_knows_the_template_and_not_the_codebook():
     assert digest("classification") == digest("classification", (*LABELS, Label(name="c")))
     assert digest("classification") != digest("multilabel")
     assert len(digest("classification")) == 64
+
+
+def test_every_paraphrase_has_a_digest_of_its_own():
+    task = task_of(Codebook(labels=LABELS))
+    assert len({template_digest(task, words) for words in (PLAIN, *PARAPHRASES)}) == 1 + len(PARAPHRASES)
 
 
 def test_the_digest_changes_with_any_part_of_the_template(monkeypatch):

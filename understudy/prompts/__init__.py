@@ -1,19 +1,29 @@
 """Codebook, demonstrations and text -> the messages of a question; a reply -> an answer. Asks nobody."""
 
-from understudy.prompts.demonstrations import select_demonstrations
+from understudy.prompts.candidates import candidate_labels, label_scores
+from understudy.prompts.demonstrations import NEEDS_VECTORS, own_positions, select_demonstrations
 from understudy.prompts.masking import Mask, Masked
 from understudy.prompts.nonce import nonce_for
 from understudy.prompts.parse import parse
+from understudy.prompts.question import Question, Wording, pose
 from understudy.prompts.render import Message, render, render_repair
 from understudy.prompts.suspicion import suspicions
-from understudy.prompts.templating import template_digest
+from understudy.prompts.templating import PARAPHRASES, template_digest
 
 __all__ = [
+    "NEEDS_VECTORS",
+    "PARAPHRASES",
     "Mask",
     "Masked",
     "Message",
+    "Question",
+    "Wording",
+    "candidate_labels",
+    "label_scores",
     "nonce_for",
+    "own_positions",
     "parse",
+    "pose",
     "render",
     "render_repair",
     "select_demonstrations",

@@ -90,7 +90,7 @@ def _chosen(
     rng: np.random.Generator,
 ) -> Iterable[list[int]]:
     """Positions in `demo` for each query."""
-    excluded = _excluded(demo, queries)
+    excluded = own_positions(demo, queries)
     if kind == "random":
         return _random(k, len(demo), queries, excluded, int(rng.integers(2**63)))
     if kind == "fixed":
@@ -118,7 +118,7 @@ def _check_vectors(
         raise ValueError("a vector is not finite")
 
 
-def _excluded(demo: Sequence[Document], queries: Sequence[Document]) -> list[set[int]]:
+def own_positions(demo: Sequence[Document], queries: Sequence[Document]) -> list[set[int]]:
     """For each query, the positions in `demo` of itself and of its text."""
     by_id: dict[str, set[int]] = {}
     by_text: dict[str, set[int]] = {}

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from understudy.codebook import Codebook, Task
 from understudy.prompts.nonce import nonce_for
-from understudy.prompts.templating import REPAIR, fill, template_of
+from understudy.prompts.templating import PLAIN, REPAIR, fill, template_of
 from understudy.prompts.visible import visible
 from understudy.prompts.vocabulary import vocabulary_of
 from understudy.records import Answer, Document
@@ -35,7 +35,15 @@ class Message:
     content: str
 
 
-def render(task: Task, document: Document, demonstrations: Sequence[Document], nonce: str) -> tuple[Message, ...]:
+def render(
+    task: Task,
+    document: Document,
+    demonstrations: Sequence[Document],
+    nonce: str,
+    *,
+    paraphrase: str = PLAIN,
+    is_narrowed: bool = False,
+) -> tuple[Message, ...]:
     """The question about one document.
 
     Parameters
@@ -43,6 +51,8 @@ def render(task: Task, document: Document, demonstrations: Sequence[Document], n
     demonstrations : human-labelled documents in the order in which the model reads them (nearest last).
     nonce : the run's random code, at least 16 hex digits of real randomness; each text stands between
         ``<text NONCE>`` and ``</text NONCE>``. A text that contains it gets a derived one (see `nonce_for`).
+    paraphrase : the usual words, or those of one of `PARAPHRASES`.
+    is_narrowed : whether the task shows only some labels of a longer codebook, which the question then says.
 
     Returns
     -------
@@ -55,9 +65,10 @@ def render(task: Task, document: Document, demonstrations: Sequence[Document], n
     ValueError
         If a demonstration has no value.
     """
-    shown = [message for each in demonstrations for message in _demonstration(task, each, nonce)]
-    system = Message("system", _system(task.codebook))
-    return (system, *shown, Message("user", _user(task.codebook, "question", document, nonce)))
+    template = template_of(task.codebook, paraphrase)
+    shown = [message for each in demonstrations for message in _demonstration(task, template, each, nonce)]
+    system = Message("system", _system(task.codebook, template, is_narrowed))
+    return (system, *shown, Message("user", _user(task.codebook, template, "question", document, nonce)))
 
 
 def render_repair(task: Task, answer: Answer, reply: str) -> Message:
@@ -75,23 +86,26 @@ def render_repair(task: Task, answer: Answer, reply: str) -> Message:
     return Message("user", fill(REPAIR, "repair", values))
 
 
-def _demonstration(task: Task, document: Document, nonce: str) -> tuple[Message, Message]:
+def _demonstration(task: Task, template: str, document: Document, nonce: str) -> tuple[Message, Message]:
     if document.value is None:
         raise ValueError(f"demonstration `{document.id}` has no human label")
     value = task.check(document.value)
     labels = (value,) if isinstance(value, str) else tuple(str(label) for label in value)
     answer = vocabulary_of(task.codebook).say(labels)
-    return Message("user", _user(task.codebook, "demonstration", document, nonce)), Message("assistant", answer)
+    return Message("user", _user(task.codebook, template, "demonstration", document, nonce)), Message(
+        "assistant", answer
+    )
 
 
-def _user(codebook: Codebook, block: str, document: Document, nonce: str) -> str:
+def _user(codebook: Codebook, template: str, block: str, document: Document, nonce: str) -> str:
     text = visible(document.text)
-    return fill(template_of(codebook), block, {**_words(codebook), "text": text, "nonce": nonce_for(text, nonce)})
+    return fill(template, block, {**_words(codebook), "text": text, "nonce": nonce_for(text, nonce)})
 
 
-@lru_cache(maxsize=16)
-def _system(codebook: Codebook) -> str:
-    return fill(template_of(codebook), "system", _words(codebook) | {"instructions": codebook.instructions})
+@lru_cache(maxsize=256)
+def _system(codebook: Codebook, template: str, is_narrowed: bool) -> str:
+    values = {**_words(codebook), "instructions": codebook.instructions, "is_narrowed": is_narrowed}
+    return fill(template, "system", values)
 
 
 def _words(codebook: Codebook) -> dict[str, Any]:

@@ -15,16 +15,18 @@ from understudy.codebook import Codebook, Task
 from understudy.errors import UserError
 from understudy.prompts.visible import visible
 
-TEMPLATES = {"classification": "classification.v1.jinja", "multilabel": "multilabel.v1.jinja"}
+KINDS = ("classification", "multilabel")
+PLAIN = ""
+PARAPHRASES = ("brief", "steps", "expert")
+"""The same question in other words, to see how far answers depend on the wording."""
 REPAIR = "repair.v1.jinja"
 
 
-def template_of(codebook: Codebook) -> str:
-    """File name of the template for a codebook's kind."""
-    try:
-        return TEMPLATES[codebook.kind]
-    except KeyError as exc:
-        raise UserError(f"there is no prompt for `codebook.kind` = `{codebook.kind}` yet.") from exc
+def template_of(codebook: Codebook, paraphrase: str = PLAIN) -> str:
+    """File name of the template for a codebook's kind, in the usual words or in those of one of `PARAPHRASES`."""
+    if codebook.kind not in KINDS:
+        raise UserError(f"there is no prompt for `codebook.kind` = `{codebook.kind}` yet.")
+    return ".".join(filter(None, [codebook.kind, paraphrase, "v1", "jinja"]))
 
 
 def fill(template: str, block: str, values: Mapping[str, Any]) -> str:
@@ -36,10 +38,10 @@ def fill(template: str, block: str, values: Mapping[str, Any]) -> str:
     return "".join(loaded.blocks[block](loaded.new_context(dict(values)))).removesuffix("\n")
 
 
-def template_digest(task: Task) -> str:
+def template_digest(task: Task, paraphrase: str = PLAIN) -> str:
     """SHA-256, as 64 hex digits, over names and texts of all template files that prompts of this task are made of."""
     digest = hashlib.sha256()
-    for name in sorted(_with_parts(template_of(task.codebook)) | _with_parts(REPAIR)):
+    for name in sorted(_with_parts(template_of(task.codebook, paraphrase)) | _with_parts(REPAIR)):
         digest.update(f"{name}\0{_source(name)}\0".encode())
     return digest.hexdigest()
 

@@ -64,7 +64,7 @@ def key_of(word: str) -> str:
     return fold(visible(word))
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=256)
 def vocabulary_of(codebook: Codebook) -> Vocabulary:
     """The words of a codebook.
 
