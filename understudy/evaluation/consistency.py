@@ -62,7 +62,8 @@ def accuracy_by_consistency(consistency: ArrayLike, correct: ArrayLike, level: f
     Parameters
     ----------
     consistency : array of shape (n,), in (0, 1], nan where no answer could be read.
-        Share of the readable answers equal to the one that counts.
+        Share of a document's answers equal to the one that counts. With unreadable answers in the denominator,
+        unanimous means that all were read and agree.
     correct : array of shape (n,), 0 or 1.
 
     Returns
