@@ -20,6 +20,7 @@ from understudy.evaluation import (
     headline_interval,
     headline_score,
     label_intervals,
+    report_trust,
     score,
 )
 from understudy.evaluation.metrics import defined_mean, precision, recall
@@ -114,6 +115,13 @@ def consistency_levels(rng, n=120):
     return tuple(ConsistencyLevel(x.name, x.n, round(x.n * x.accuracy) if x.n else 0, x.interval) for x in levels)
 
 
+def trust_report(rng, n=120):
+    """Consistency that is overconfident, and trust that is not."""
+    consistency = rng.choice([1.0, 2 / 3, 1 / 3], n, p=[0.7, 0.2, 0.1])
+    trust = np.clip(consistency - 0.15 + rng.normal(0, 0.1, n), 0.05, 0.95)
+    return report_trust(trust, consistency, rng.random(n) < trust, rng, n_resamples=200)
+
+
 def build(
     labels=("hazard", "service_failure", "question", "application", "proposal", "praise"),
     n=250,
@@ -173,6 +181,7 @@ def build(
             n_replicates=3,
             cost_usd=0.84,
             models_answered=("example-model-2025-11-20",),
+            trust=trust_report(simulation.rng),
         ),
         student_kind="linear",
         arms=results,

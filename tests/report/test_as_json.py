@@ -78,3 +78,12 @@ def test_spans_are_plain_objects(six_labels):
             "confidence": None,
         }
     ]
+
+
+def test_trust_is_there_with_its_intervals_or_null(six_labels):
+    found = strict(report_json(six_labels))["teacher"]["trust"]
+    assert found["n"] == 120
+    assert found["brier"]["difference"] == pytest.approx(found["brier"]["trust"] - found["brier"]["consistency"])
+    assert found["ece"]["interval"]["method"] == "paired bootstrap"
+    without = replace(six_labels, teacher=replace(six_labels.teacher, trust=None))
+    assert strict(report_json(without))["teacher"]["trust"] is None

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from understudy.evaluation import Interval
+from understudy.evaluation import Interval, report_trust
 from understudy.report.figures import (
     FIGURE_NAMES,
     draw_arms,
@@ -19,6 +19,7 @@ from understudy.report.figures import (
     draw_labels,
     draw_learning_curve,
     draw_precision_recall,
+    draw_trust,
 )
 
 UGLY = ("<script>window.pwned=1</script>", "$x^2$ & 住房政策", "סיוע", "a\x00\u202eb", "x" * 300, "👨‍👩‍👧‍👦")
@@ -77,9 +78,19 @@ def test_all_undefined_is_still_a_figure(six_labels):
 
 def test_nothing_to_draw_gives_no_figure(six_labels):
     nothing = replace(six_labels, arms=(), comparisons=(), recommended=None,
-                      teacher=replace(six_labels.teacher, consistency=()))  # fmt: skip
+                      teacher=replace(six_labels.teacher, consistency=(), trust=None))  # fmt: skip
     assert draw_figures(nothing) == ()
     assert (draw_differences(()), draw_consistency(()), draw_calibration(None, "student")) == (None, None, None)
+    assert draw_trust(None) is None
+
+
+def test_trust_is_drawn_also_where_every_answer_was_single_and_right():
+    """One bin of consistency, one point of coverage, nothing wrong: axes still have a size."""
+    report = report_trust([0.9, 0.95, 0.9], [1, 1, 1], [1, 1, 1], np.random.default_rng(0), n_resamples=5)
+    picture = draw_trust(report)
+    # Brier: (0.1**2 + 0.05**2 + 0.1**2) / 3 = 0.0075, and 0 where certainty is justified.
+    assert "Brier score 0.007 against 0.000; n = 3" in picture.alt
+    assert {"● trust", "■ consistency"} <= set(texts(picture))
 
 
 def test_students_of_one_size_make_no_curve(six_labels):

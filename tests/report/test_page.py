@@ -11,10 +11,11 @@ from importlib.resources import files
 import pytest
 from jinja2 import meta
 
+from understudy.evaluation import Interval, TrustMeasure
 from understudy.records import Span
 from understudy.report.data import Disagreement, Remark
 from understudy.report.figures import draw_figures
-from understudy.report.page import Page, _cut, _environment, _printed, in_words, render
+from understudy.report.page import Page, _cut, _environment, _printed, _trust_verdict, in_words, render
 from understudy.settings import Codebook, Label
 
 PAYLOADS = (
@@ -246,6 +247,31 @@ def test_unknown_costs_are_not_free(six_labels, figures):
     assert "unknown is not free" in Reader(printed(data, figures)).text
 
 
+def test_trust_stands_beside_consistency_and_the_interval_decides(six_labels):
+    def measure(trust, consistency, low, high):
+        return TrustMeasure(trust, consistency, Interval(low, high, "paired bootstrap"))
+
+    report = replace(
+        six_labels.teacher.trust,
+        auroc=measure(math.nan, math.nan, math.nan, math.nan),
+        ece=measure(0.031, 0.094, -0.09, -0.02),
+        brier=measure(0.121, 0.119, -0.01, 0.014),
+    )
+    text = Reader(printed(replace(six_labels, teacher=replace(six_labels.teacher, trust=report)))).text
+    rows = dict(re.findall(r"(ROC curve|calibration error|Brier score) (?:higher|lower) is better(.*)", text))
+    assert "needs right and wrong labels" in rows["ROC curve"]
+    assert rows["calibration error"] == "0.0310.094-0.063 [-0.090, -0.020]trust"
+    assert rows["Brier score"] == "0.1210.1190.002 [-0.010, 0.014]not decidable"
+
+
+@pytest.mark.parametrize(("sign", "low", "high", "verdict"), [(1, 0.1, 0.2, "trust"), (1, -0.2, -0.1, "consistency"),
+                                                              (-1, 0.1, 0.2, "consistency")])  # fmt: skip
+def test_less_error_is_better_and_more_discrimination_too(sign, low, high, verdict):
+    middle = (low + high) / 2
+    measure = TrustMeasure(0.5 + middle, 0.5, Interval(low, high, "paired bootstrap"))
+    assert _trust_verdict(measure, sign) == verdict
+
+
 @pytest.mark.parametrize("kind", ["multilabel", "bare", "positive"])
 def test_other_reports_print(build_report, kind):
     labels = ("insult", "threat", "other")
@@ -257,12 +283,13 @@ def test_other_reports_print(build_report, kind):
         assert "F1 of no" in Reader(printed(build_report(labels=("yes", "no"), n=60, positive=1))).text
     else:
         data = build_report(labels=labels, n=60)
-        teacher = replace(data.teacher, gate=None, outcomes={}, consistency=(), cost_usd=None)
+        teacher = replace(data.teacher, gate=None, outcomes={}, consistency=(), cost_usd=None, trust=None)
         bare = replace(data, arms=(), comparisons=(), recommended=None, recommendation="", disagreements=(),
                        remarks=(), notes=(), provenance={}, commands=(), teacher=teacher)  # fmt: skip
         text = Reader(printed(bare)).text
         assert "No labeller was judged" in text
         assert "The teacher was not asked about any text" in text
+        assert "Trust" not in text
 
 
 def test_the_same_data_give_the_same_page(six_labels, page):

@@ -22,6 +22,8 @@ from understudy.pipeline.arms import TrainedArm, gold_probabilities, thresholds_
 from understudy.pipeline.checking import check
 from understudy.pipeline.judging import TEACHER_DIRECT, Judged, compare_arms, judge
 from understudy.pipeline.prediction import recommend
+from understudy.pipeline.trust_features import agreement
+from understudy.pipeline.trusting import measure_trust
 from understudy.pipeline.validation import Validation, headline_of, judge_annotations
 from understudy.records import Annotation, Document, Role
 from understudy.report import write_report
@@ -165,6 +167,7 @@ def _teacher(project: Project, found: _Findings) -> TeacherResult:
         n_replicates=max((annotation.n_asked for annotation in annotations.values()), default=1),
         cost_usd=total_cost(annotations.values()),
         models_answered=tuple(sorted({a.provenance.model for a in annotations.values() if a.provenance.model})),
+        trust=measure_trust(project, annotations),
     )
 
 
@@ -173,7 +176,7 @@ def _consistency(validation: Validation) -> tuple[ConsistencyLevel, ...]:
     annotations = [validation.annotations[document.id] for document in validation.documents]
     if all(annotation.n_asked == 1 for annotation in annotations):
         return ()
-    shares = [np.nan if a.consistency is None else a.consistency for a in annotations]
+    shares = [agreement(annotation) for annotation in annotations]
     right = [a.value == document.value for a, document in zip(annotations, validation.documents, strict=True)]
     table = accuracy_by_consistency(shares, right)
     levels = (table.unanimous, table.split, *(one for one in table.by_value if one.name != "1.00"))

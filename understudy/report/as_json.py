@@ -101,6 +101,7 @@ def _teacher(teacher: TeacherResult) -> dict[str, Any]:
             }
             for one in teacher.consistency
         ],
+        "trust": None if teacher.trust is None else teacher.trust.to_json(),
     }
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.evaluation import Comparison, GateVerdict, Interval, Scores
+from understudy.evaluation import Comparison, GateVerdict, Interval, Scores, TrustReport
 from understudy.records import Outcome, Remark, Role, Value
 from understudy.settings import Codebook
 
@@ -65,7 +65,12 @@ class ConsistencyLevel:
 
 @dataclass(frozen=True)
 class TeacherResult:
-    """Who labelled, how it was validated and what it did."""
+    """Who labelled, how it was validated and what it did.
+
+    Attributes
+    ----------
+    trust : stored trust beside raw consistency on gold dev, out of fold; None without any.
+    """
 
     name: str
     kind: str
@@ -78,6 +83,7 @@ class TeacherResult:
     n_replicates: int
     cost_usd: float | None
     models_answered: tuple[str, ...] = ()
+    trust: TrustReport | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.evaluation import Comparison, Interval
+from understudy.evaluation import Bin, Comparison, Interval, RiskCoverage, TrustReport
 from understudy.report.canvas import FAINT, INK, SOFT, Sheet, draw, room, short
 from understudy.report.data import ArmResult, ConsistencyLevel, ReportData
 from understudy.report.derived import (
@@ -41,6 +41,7 @@ MOST_LABELS = 25
 """Labels up to which every one is drawn with its interval; beyond, only the weakest."""
 
 RIGHT, WRONG = "#0072B2", "#D55E00"
+GLYPHS = str.maketrans("os", "●■")
 FIGURE_NAMES = (
     "arms",
     "differences",
@@ -49,6 +50,7 @@ FIGURE_NAMES = (
     "confusion-teacher",
     "labels",
     "consistency",
+    "trust",
     "calibration-student",
     "calibration-teacher",
     "learning-curve",
@@ -89,7 +91,7 @@ def draw_figures(data: ReportData) -> tuple[Picture, ...]:
     """Every figure there are data for, in the order of the page."""
     found = [draw_arms(data), draw_differences(data.comparisons), draw_precision_recall(data)]
     found += [draw_confusion(data, arm, part) for part, arm in _main_parts(data)]
-    found += [draw_labels(data), draw_consistency(data.teacher.consistency)]
+    found += [draw_labels(data), draw_consistency(data.teacher.consistency), draw_trust(data.teacher.trust)]
     found += [draw_calibration(calibration_of(arm), part) for part, arm in _main_parts(data)]
     found.append(draw_learning_curve(data))
     return tuple(picture for picture in found if picture is not None)
@@ -466,6 +468,54 @@ def draw_consistency(levels: Sequence[ConsistencyLevel]) -> Picture | None:
     ]
     svg = _interval_plot(lines, caption, "share right", (0, 1))
     return Picture("consistency", caption, _spoken(caption, lines), svg)
+
+
+def draw_trust(trust: TrustReport | None) -> Picture | None:
+    """Left, trust and raw consistency against the share that is right; right, what each leaves out gains."""
+    if trust is None:
+        return None
+    caption = "Trust and raw consistency: whether they come true (left); errors if only the surest labels are kept"
+    measures = (("calibration error", trust.ece), ("Brier score", trust.brier))
+    spoken = [f"{name} {decimal(one.trust)} against {decimal(one.consistency)}" for name, one in measures]
+    alt = f"{caption}. {'; '.join(spoken)}; n = {trust.n:,}."
+    sides = (
+        ("trust", trust.trust_bins, trust.trust_risk, RIGHT, "o-"),
+        ("consistency", trust.consistency_bins, trust.consistency_risk, WRONG, "s--"),
+    )
+
+    def paint(sheet: Sheet) -> None:
+        left, right = sheet.axes(0.6, 3.85, 0.3, 0.5), sheet.axes(4.05, 0.4, 0.3, 0.5)
+        _frame_trust(left, right, trust)
+        for place, (name, bins, risk, colour, style) in enumerate(sides):
+            _paint_bins(left, bins, colour, style, 0.008 * place)
+            _paint_coverage(right, risk, colour, style[1:])
+            left.annotate(f"{style[0].translate(GLYPHS)} {name}", (0.04, 0.93 - 0.09 * place), xycoords="axes fraction",
+                          color=colour, fontweight="bold")  # fmt: skip
+
+    return Picture("trust", caption, alt, draw(WIDTH, 3.35, caption, paint))
+
+
+def _frame_trust(left: Any, right: Any, trust: TrustReport) -> None:
+    bins = (*trust.trust_bins, *trust.consistency_bins)
+    low = math.floor(10 * max(0.0, min(min(one.confidence, one.interval.low) for one in bins) - 0.02)) / 10
+    left.set(xlim=(low, 1.02), ylim=(low, 1.02), title="Reliability")
+    left.set(xlabel="trust, or consistency", ylabel="share right")
+    left.plot([low, 1], [low, 1], color=SOFT, linewidth=0.9, linestyle=(0, (4, 3)))
+    worst = max(float(np.max(one.risk)) for one in (trust.trust_risk, trust.consistency_risk))
+    right.set(xlim=(0, 101), ylim=(0, max(2.0, 108 * worst)), xlabel="% of labels kept, surest first",
+              ylabel="% wrong among them", title="Risk and coverage")  # fmt: skip
+
+
+def _paint_bins(axes: Any, bins: Sequence[Bin], colour: str, style: str, shift: float) -> None:
+    places = [one.confidence + shift for one in bins]
+    for place, one in zip(places, bins, strict=True):
+        axes.plot([place] * 2, [one.interval.low, one.interval.high], color=colour, linewidth=1)
+    axes.plot(places, [one.accuracy for one in bins], style, color=colour, markersize=4.5)
+
+
+def _paint_coverage(axes: Any, risk: RiskCoverage, colour: str, style: str) -> None:
+    few = len(risk.coverage) < 12
+    axes.plot(100 * risk.coverage, 100 * risk.risk, color=colour, linestyle=style, marker="." if few else "")
 
 
 def draw_calibration(calibration: Calibration | None, part: str) -> Picture | None:

@@ -19,7 +19,7 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from understudy.evaluation import Interval
+from understudy.evaluation import Interval, TrustMeasure, TrustReport
 from understudy.records import Outcome, Role, Value
 from understudy.report import words
 from understudy.report.data import ArmResult, ConsistencyLevel, Disagreement, ReportData
@@ -118,6 +118,18 @@ class ConsistencyRow:
 
 
 @dataclass(frozen=True)
+class TrustRow:
+    """One measure of trust and of raw consistency, and their difference."""
+
+    title: str
+    better: str
+    trust: Measure
+    consistency: Measure
+    difference: Measure
+    verdict: str
+
+
+@dataclass(frozen=True)
 class DisagreementView:
     """One text on which teacher, student and human differ, cut in what is shown and what is folded."""
 
@@ -160,6 +172,7 @@ class Page:
     main: tuple[ArmResult, ...]
     labels: tuple[LabelRow, ...]
     consistency: tuple[ConsistencyRow, ...]
+    trust: tuple[TrustRow, ...]
     calibrations: tuple[tuple[Calibration, Picture | None], ...]
     disagreements: tuple[DisagreementView, ...]
     outcomes: tuple[tuple[str, int], ...]
@@ -202,6 +215,7 @@ def view(data: ReportData, figures: Sequence[Picture], json_name: str, figures_f
         main=tuple(main_labellers(data)),
         labels=_label_rows(data),
         consistency=tuple(_consistency_row(level) for level in shown_levels(data.teacher.consistency)),
+        trust=_trust_rows(data.teacher.trust),
         calibrations=_calibrations(data, by_name),
         disagreements=tuple(_disagreement(item) for item in data.disagreements),
         outcomes=tuple((outcome.value, data.teacher.outcomes.get(outcome, 0)) for outcome in Outcome),
@@ -283,6 +297,37 @@ def _label_cell(arm: ArmResult, index: int) -> LabelCell:
 def _consistency_row(level: ConsistencyLevel) -> ConsistencyRow:
     share = level.n_right / level.n if level.n else math.nan
     return ConsistencyRow(level.title, level.n, Measure(share, level.interval, level.n, "no such text"))
+
+
+def _trust_rows(report: TrustReport | None) -> tuple[TrustRow, ...]:
+    if report is None:
+        return ()
+    return (
+        _trust_row("Area under the ROC curve", report.auroc, 1),
+        _trust_row("Expected calibration error", report.ece, -1),
+        _trust_row("Brier score", report.brier, -1),
+    )
+
+
+def _trust_row(title: str, measure: TrustMeasure, sign: int) -> TrustRow:
+    """`sign` is 1 where more is better, -1 where less is."""
+    why = "needs right and wrong labels"
+    return TrustRow(
+        title=title,
+        better="higher" if sign > 0 else "lower",
+        trust=Measure(measure.trust, why=why),
+        consistency=Measure(measure.consistency, why=why),
+        difference=Measure(measure.difference, measure.interval, why=why),
+        verdict=_trust_verdict(measure, sign),
+    )
+
+
+def _trust_verdict(measure: TrustMeasure, sign: int) -> str:
+    if not measure.interval.is_defined:
+        return words.UNDEFINED
+    if not measure.interval.excludes(0.0):
+        return "not decidable"
+    return "trust" if measure.difference * sign > 0 else "consistency"
 
 
 def _calibrations(data: ReportData, figures: dict[str, Picture]) -> tuple[tuple[Calibration, Picture | None], ...]:
