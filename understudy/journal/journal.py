@@ -180,6 +180,20 @@ class Journal:
         )
         return float(paid + uncertain)
 
+    def spent_tokens(self) -> int:
+        """Tokens of prompts and answers so far; where they were not counted, or it is unknown how a call ended, bytes.
+
+        A token has at least one byte, so this is never too little.
+        """
+        ((counted, uncertain),) = self._read(
+            "select (select total(coalesce(prompt_tokens, (select length(cast(body as blob)) from requests where key ="
+            " request_key), 0) + coalesce(completion_tokens, length(cast(body as blob)))) from replies),"
+            " (select total(length(cast(body as blob)) * max(0, attempt"
+            " - (select count(*) from replies where request_key = key)"
+            " - (select count(*) from failures where request_key = key and not is_maybe_billed))) from requests)"
+        )
+        return int(counted + uncertain)
+
     def add_annotations(self, annotations: Iterable[Annotation], encode: Encode) -> Future[None]:
         """Append annotations; `encode` turns a value into JSON (`Task.to_json`)."""
         rows = [annotation_row(annotation, encode) for annotation in annotations]

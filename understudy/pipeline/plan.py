@@ -24,6 +24,10 @@ SAMPLE = 50
 BYTES_PER_TOKEN = 4.0
 BYTES_PER_TOKEN_AT_LEAST = 2.5
 TURNS_AT_MOST = 2
+UNKNOWN_PRICE = (
+    "price: unknown, so the cost is (set teacher.price_in_usd and price_out_usd, or add the model to `prices.toml`; "
+    "teacher.budget_tokens limits tokens instead)"
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class Plan:
     prompt_tokens : expected tokens of all prompts, from a random sample of real prompts.
     cost_usd : expected, and `cost_usd_at_most` with every repair and the longest answers; None if the price is unknown,
         0.0 if the teacher is free.
+    price : of the model and who says so, in words; "" if unknown.
     sample_prompt : one real prompt, turn by turn; empty if the teacher reads none.
     """
 
@@ -49,6 +54,7 @@ class Plan:
     prompt_tokens: int = 0
     cost_usd: float | None = 0.0
     cost_usd_at_most: float | None = 0.0
+    price: str = ""
     sample_prompt: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -62,6 +68,7 @@ class Plan:
             "prompt_tokens": self.prompt_tokens,
             "cost_usd": self.cost_usd,
             "cost_usd_at_most": self.cost_usd_at_most,
+            "price": self.price,
             "sample_prompt": list(self.sample_prompt),
         }
 
@@ -73,7 +80,9 @@ class Plan:
                 f"{self.n_calls:,} calls (at most {self.n_calls_at_most:,} with repairs), "
                 f"about {self.prompt_tokens:,} prompt tokens"
             )
-            lines.append(f"cost: {_usd(self.cost_usd)}, at most {_usd(self.cost_usd_at_most)}")
+            lines.append(f"price: {self.price}" if self.price else UNKNOWN_PRICE)
+            if self.cost_usd is not None and self.cost_usd_at_most is not None:
+                lines.append(f"cost: ${self.cost_usd:,.4f}, at most ${self.cost_usd_at_most:,.4f}")
         else:
             lines.append("no calls, no cost")
         if with_prompt and self.sample_prompt:
@@ -119,6 +128,7 @@ def _plan_calls(project: Project, missing: Sequence[Document], n_answered: int) 
         prompt_tokens=round(tokens),
         cost_usd=_cost(project, tokens, answer_tokens),
         cost_usd_at_most=_cost(project, tokens_at_most, n_calls * settings.max_tokens * (1 + (turns - 1) * RAISED)),
+        price=project.price,
         sample_prompt=prompts[0],
     )
 
@@ -143,7 +153,3 @@ def _cost(project: Project, tokens_in: float, tokens_out: float) -> float | None
     if settings.price_in_usd is None or settings.price_out_usd is None:
         return None
     return (tokens_in * settings.price_in_usd + tokens_out * settings.price_out_usd) / 1e6
-
-
-def _usd(amount: float | None) -> str:
-    return "unknown (set teacher.price_in_usd and price_out_usd)" if amount is None else f"${amount:,.4f}"

@@ -19,6 +19,7 @@ from understudy.corpus import GoldLedger, read_documents, same_text_key, split_g
 from understudy.errors import UserError
 from understudy.journal import Journal
 from understudy.pipeline.listener import Listener, SilentListener
+from understudy.pipeline.pricing import priced
 from understudy.records import Document, HumanLabel, Remark, Role
 from understudy.settings import Settings, read_settings
 
@@ -46,6 +47,7 @@ class Project:
     task : what the codebook's kind of task says.
     listener : is told about progress.
     opened_at : monotonic seconds, for the report's duration.
+    price : what the teacher's model costs and who says so, in words; "" if unknown, or if nobody is asked.
     """
 
     folder: Path
@@ -53,6 +55,7 @@ class Project:
     task: Task
     listener: Listener = field(default_factory=SilentListener)
     opened_at: float = field(default_factory=time.monotonic)
+    price: str = ""
     _is_gold_kept: bool = field(default=False, init=False, repr=False)
 
     @classmethod
@@ -73,9 +76,9 @@ class Project:
             If the settings or the codebook cannot be used.
         """
         folder = Path(folder)
-        resolved = read_settings(folder, settings)
+        resolved, price = priced(read_settings(folder, settings), folder)
         task = task_of(resolved.codebook, resolved.data.label_separator)
-        return cls(folder, resolved, task, listener or SilentListener())
+        return cls(folder, resolved, task, listener or SilentListener(), price=price)
 
     @cached_property
     def pool(self) -> tuple[Document, ...]:

@@ -20,7 +20,7 @@ from understudy.prompts import Message
 from understudy.records import Outcome, Reply, Request
 from understudy.teacher.activity import Activity
 from understudy.teacher.identity import canonical, request_key
-from understudy.teacher.money import Budget, Prices, likely_tokens
+from understudy.teacher.money import FREE, Budget, Charge, Prices, likely_tokens
 from understudy.teacher.pace import Pace
 from understudy.teacher.patience import Clock, Gate, backoff_s
 from understudy.teacher.provider import CallError, Completion, Ending, Provider, Send, Then
@@ -55,6 +55,9 @@ class Store(Protocol):
 
     def spent_usd(self) -> float:
         """What has been spent so far."""
+
+    def spent_tokens(self) -> int:
+        """How many tokens have been paid for so far, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,7 @@ class _Call:
     request: Request
     messages: Sequence[Message]
     max_tokens: int
-    at_most_usd: float | None
+    at_most: Charge
 
     @property
     def likely_tokens(self) -> int:
@@ -284,19 +287,22 @@ class Driver:
     async def _attempt(self, call: _Call) -> Reply:
         """One attempt within the budget; raises `CallError`, or `_Held` if it was not sent."""
         self._hold_back()
-        await self._budget.reserve(call.at_most_usd)
-        cost: float | None = 0.0
+        await self._budget.reserve(call.at_most)
+        cost = FREE
         try:
             self._hold_back()
-            await asyncio.wrap_future(self._store.intend(call.request, call.at_most_usd))
+            await asyncio.wrap_future(self._store.intend(call.request, call.at_most.usd))
             reply = await self._send_intended(call)
-            cost = reply.cost_usd
+            cost = self._charge(call, self._provider.read(reply.body))
         except CallError as exc:
-            cost = call.at_most_usd if exc.is_maybe_billed else 0.0
+            cost = call.at_most if exc.is_maybe_billed else FREE
             raise
         finally:
-            await self._budget.settle(call.at_most_usd, cost)
+            self._budget.settle(call.at_most, cost)
         return reply
+
+    def _charge(self, call: _Call, completion: Completion) -> Charge:
+        return self._prices.settled(completion, call.messages, call.max_tokens)
 
     async def _send_intended(self, call: _Call) -> Reply:
         """Send what is stored as intended, and store how it ended before anyone learns of it."""
@@ -348,7 +354,7 @@ class Driver:
             prompt_tokens=completion.prompt_tokens,
             completion_tokens=completion.completion_tokens,
             cached_tokens=completion.cached_tokens,
-            cost_usd=self._prices.settled(completion, call.messages, call.max_tokens),
+            cost_usd=self._charge(call, completion).usd,
             latency_s=latency_s,
             received_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         )

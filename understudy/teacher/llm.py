@@ -16,19 +16,22 @@ import numpy as np
 
 from understudy.codebook import Task
 from understudy.corpus import is_blank
-from understudy.prompts import Message, parse, render, render_repair
+from understudy.prompts import PLAINLY, Question, Wording, pose, suspicions
 from understudy.records import Annotation, Answer, Document, Provenance
 from understudy.settings import DataSettings, TeacherSettings
 from understudy.teacher.activity import Activity, Watch
 from understudy.teacher.driver import Driver, Effort, Exchange, Stopped, Store
 from understudy.teacher.flow import converse
-from understudy.teacher.money import Budget, Prices
+from understudy.teacher.money import Budget, Charge, Limits, Prices
 from understudy.teacher.patience import Clock
 from understudy.teacher.provider import CallError, Provider
 from understudy.teacher.teacher import conclude, skip, utc_now
 
 Choose = Callable[[Sequence[Document]], Sequence[tuple[Document, ...]]]
 """Demonstrations for each document, nearest last."""
+
+Narrow = Callable[[Sequence[Document], Sequence[tuple[Document, ...]]], Sequence[tuple[str, ...]]]
+"""The labels that each document is asked about, given its demonstrations; empty for all."""
 
 DOCUMENTS_AT_ONCE = 512
 """So many documents are given their demonstrations together."""
@@ -52,6 +55,8 @@ class PromptPlan:
     choose : demonstrations for documents.
     repair : whether to ask once more after an unreadable answer.
     codebook_digest, prompt_digest : stand in the provenance of every annotation.
+    wording : words, masked data and order of labels.
+    narrow : the labels to ask about; None for all of them.
     """
 
     nonce: str
@@ -59,6 +64,8 @@ class PromptPlan:
     repair: bool = True
     codebook_digest: str = ""
     prompt_digest: str = ""
+    wording: Wording = PLAINLY
+    narrow: Narrow | None = None
 
 
 Finished = queue.SimpleQueue[Annotation | BaseException | None]
@@ -185,8 +192,11 @@ class _Run:
     async def main(self) -> None:
         """Ask about all documents; the first error stops the others and is raised when they have ended."""
         settings = self._teacher._settings
-        prices = Prices(settings.price_in_usd, settings.price_out_usd)
-        budget = Budget(settings.budget_usd, self._teacher._store.spent_usd(), prices)
+        prices = Prices(settings.price_in_usd, settings.price_out_usd, settings.price_cached_usd)
+        store = self._teacher._store
+        limits = Limits(settings.budget_usd, settings.budget_tokens)
+        spent = Charge(store.spent_usd(), 0 if limits.tokens is None else store.spent_tokens())
+        budget = Budget(limits, spent, prices)
         async with self._teacher._provider.connect() as send:
             self._driver = Driver(
                 self._teacher._provider,
@@ -208,7 +218,7 @@ class _Run:
             self._loop = asyncio.get_running_loop()
             if self._is_stopped.is_set():
                 return
-            questions = _Questions(self._teacher._plan.choose, self._documents)
+            questions = _Questions(self._teacher._plan, self._documents)
             workers = [self._work(self._driver, questions) for _ in range(settings.concurrency)]
             errors = [error for error in await asyncio.gather(*workers) if error is not None]
         if errors:
@@ -217,10 +227,10 @@ class _Run:
     async def _work(self, driver: Driver, questions: _Questions) -> BaseException | None:
         """Take one document after the other; returns what made it stop."""
         try:
-            async for document, demonstrations in questions:
+            async for document, shown in questions:
                 if driver.is_stopped:
                     return None
-                self._deliver(await self._annotate(driver, document, demonstrations))
+                self._deliver(await self._annotate(driver, document, shown))
         except Stopped:
             return None
         except BaseException as exc:
@@ -228,15 +238,23 @@ class _Run:
             return exc
         return None
 
-    async def _annotate(self, driver: Driver, document: Document, demonstrations: tuple[Document, ...]) -> Annotation:
+    async def _annotate(self, driver: Driver, document: Document, shown: _Shown) -> Annotation:
         plan, name = self._teacher._plan, self._teacher.name
         provenance = Provenance(name, "", plan.codebook_digest, plan.prompt_digest, created_at=utc_now())
         sendable, remark = self._screened(document)
         if sendable is None:
             return skip(document, remark, provenance)
-        question = render(self._teacher._task, sendable, demonstrations, plan.nonce)
         answers, exchanges = [], []
         for replicate in range(self._teacher._settings.replicates):
+            question = pose(
+                self._teacher._task,
+                sendable,
+                shown.demonstrations,
+                plan.nonce,
+                plan.wording,
+                labels=shown.labels,
+                replicate=replicate,
+            )
             answer, used = await self._ask(driver, question, document.id, replicate)
             answers.append(answer)
             exchanges += used
@@ -244,20 +262,19 @@ class _Run:
             provenance,
             model=next((e.completion.model for e in reversed(exchanges) if e.completion.model), ""),
             request_keys=tuple(exchange.key for exchange in exchanges),
-            demonstrations=tuple(each.id for each in demonstrations),
+            demonstrations=tuple(each.id for each in shown.demonstrations),
         )
-        return conclude(self._teacher._task, document, answers, provenance, cost_usd=_cost(exchanges), remark=remark)
+        concluded = conclude(
+            self._teacher._task, document, answers, provenance, cost_usd=_cost(exchanges), remark=remark
+        )
+        return replace(concluded, flags=suspicions(document.text))
 
     async def _ask(
-        self, driver: Driver, question: Sequence[Message], document_id: str, replicate: int
+        self, driver: Driver, question: Question, document_id: str, replicate: int
     ) -> tuple[Answer, list[Exchange]]:
         """One whole conversation."""
-        task = self._teacher._task
-        conversation = converse(
-            question,
-            lambda reply: parse(task, reply),
-            (lambda answer, reply: render_repair(task, answer, reply)) if self._teacher._plan.repair else None,
-        )
+        repair = question.repair if self._teacher._plan.repair else None
+        conversation = converse(question.messages, question.read, repair)
         exchanges: list[Exchange] = []
         asked = next(conversation)
         while True:
@@ -285,20 +302,28 @@ class _Run:
         return cut, f"only the first {data.max_characters:,} characters were sent"
 
 
-class _Questions:
-    """Documents with their demonstrations, for many workers; chosen in a thread, some documents at a time."""
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What stands beside a text: demonstrations, nearest last, and the labels to choose from; empty for all."""
 
-    def __init__(self, choose: Choose, documents: Sequence[Document]) -> None:
-        self._choose = choose
+    demonstrations: tuple[Document, ...]
+    labels: tuple[str, ...]
+
+
+class _Questions:
+    """Documents with what is shown beside them, for many workers; chosen in a thread, some documents at a time."""
+
+    def __init__(self, plan: PromptPlan, documents: Sequence[Document]) -> None:
+        self._plan = plan
         self._documents = documents
         self._start = 0
-        self._ready: list[tuple[Document, tuple[Document, ...]]] = []
+        self._ready: list[tuple[Document, _Shown]] = []
         self._choosing = asyncio.Lock()
 
-    def __aiter__(self) -> AsyncIterator[tuple[Document, tuple[Document, ...]]]:
+    def __aiter__(self) -> AsyncIterator[tuple[Document, _Shown]]:
         return self
 
-    async def __anext__(self) -> tuple[Document, tuple[Document, ...]]:
+    async def __anext__(self) -> tuple[Document, _Shown]:
         async with self._choosing:
             if not self._ready:
                 await self._prepare()
@@ -309,8 +334,14 @@ class _Questions:
         if not some:
             raise StopAsyncIteration
         self._start += len(some)
-        chosen = await asyncio.to_thread(self._choose, some)
-        self._ready = list(zip(some, chosen, strict=True))[::-1]
+        shown = await asyncio.to_thread(self._shown_beside, some)
+        self._ready = list(zip(some, shown, strict=True))[::-1]
+
+    def _shown_beside(self, documents: Sequence[Document]) -> list[_Shown]:
+        chosen = self._plan.choose(documents)
+        narrow = self._plan.narrow
+        labels = [()] * len(documents) if narrow is None else narrow(documents, chosen)
+        return [_Shown(tuple(some), tuple(names)) for some, names in zip(chosen, labels, strict=True)]
 
 
 def _nobody(_activity: Activity) -> None:
