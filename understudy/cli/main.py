@@ -35,15 +35,17 @@ from understudy.errors import UnderstudyError, UserError
 COMMANDS = (init, check, plan, validate, annotate, train, evaluate, report, run, predict, doctor, demo)
 
 DEBUG_VARIABLE = "UNDERSTUDY_DEBUG"
-INTERRUPTED = 130
-TERMINATED = 143
+EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
 RESUME = "The same command goes on where this one stopped."
 
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM: leave as carefully as after Ctrl-C."""
+class Signalled(BaseException):
+    """Ctrl-C or SIGTERM: leave carefully; no KeyboardInterrupt, of which typer would not say how it came about."""
+
+    def __init__(self, number: int) -> None:
+        self.number = signal.Signals(number)
 
 
 class Interrupted(UnderstudyError):  # noqa: N818  # an interruption is no error
@@ -71,7 +73,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the code that the documentation promises."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     _refuse_to_fail_on_encodings()
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in EXIT_CODES:
+        signal.signal(number, _leave)
     raise SystemExit(_exit_code(arguments))
 
 
@@ -87,10 +90,12 @@ def _exit_code(arguments: list[str]) -> int:
     except TyperException as exc:
         print_error(UserError(_usage_message(exc), "Run `understudy --help`."), as_json)
         return UserError.exit_code
-    except (KeyboardInterrupt, typer.Abort) as exc:
-        is_terminated = isinstance(exc.__cause__ or exc, Terminated)
-        print_error(Interrupted("Terminated." if is_terminated else "Interrupted.", RESUME), as_json)
-        return TERMINATED if is_terminated else INTERRUPTED
+    except Signalled as exc:
+        print_error(Interrupted(f"Interrupted by {exc.number.name}.", RESUME), as_json)
+        return EXIT_CODES[exc.number]
+    except typer.Abort:  # the end of input where a question was asked
+        print_error(UserError("Nobody answered.", "`--yes` does not ask."), as_json)
+        return UserError.exit_code
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -137,8 +142,8 @@ def _unexpected(error: Exception) -> UserError:
     )
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    raise Terminated
+def _leave(number: int, _frame: FrameType | None) -> None:
+    raise Signalled(number)
 
 
 def _version(
