@@ -5,7 +5,7 @@ from understudy.prompts.demonstrations import NEEDS_VECTORS, own_positions, sele
 from understudy.prompts.masking import Mask, Masked
 from understudy.prompts.nonce import nonce_for
 from understudy.prompts.parse import parse
-from understudy.prompts.question import Question, Wording, pose
+from understudy.prompts.question import PLAINLY, Question, Wording, pose
 from understudy.prompts.render import Message, render, render_repair
 from understudy.prompts.suspicion import suspicions
 from understudy.prompts.templating import PARAPHRASES, template_digest
@@ -13,6 +13,7 @@ from understudy.prompts.templating import PARAPHRASES, template_digest
 __all__ = [
     "NEEDS_VECTORS",
     "PARAPHRASES",
+    "PLAINLY",
     "Mask",
     "Masked",
     "Message",

@@ -40,6 +40,10 @@ class Wording:
         return tuple(name for name in self.orders[replicate % len(self.orders)] if name in names)
 
 
+PLAINLY = Wording()
+"""The usual words, nothing masked, labels in codebook order."""
+
+
 @dataclass(frozen=True)
 class Question:
     """One question, ready to be sent, and how its answer is read.
@@ -70,7 +74,7 @@ def pose(
     document: Document,
     demonstrations: Sequence[Document],
     nonce: str,
-    wording: Wording,
+    wording: Wording = PLAINLY,
     *,
     labels: tuple[str, ...] = (),
     replicate: int = 0,

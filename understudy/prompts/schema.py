@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from understudy.codebook import Task
@@ -11,6 +12,7 @@ from understudy.prompts.vocabulary import vocabulary_of
 Schema = Mapping[str, Any]
 """A JSON schema, as JSON."""
 
+ONE, MANY = "label", "labels"
 KINDS = ("classification", "multilabel")
 
 
@@ -29,5 +31,12 @@ def answer_schema(task: Task) -> Schema | None:
     vocabulary = vocabulary_of(task.codebook)
     words = [*vocabulary.spoken.values(), *filter(None, [vocabulary.unsure])]
     word = {"type": "string", "enum": words}
-    name, answer = ("label", word) if task.is_exclusive else ("labels", {"type": "array", "items": word})
+    name, answer = (ONE, word) if task.is_exclusive else (MANY, {"type": "array", "items": word})
     return {"type": "object", "properties": {name: answer}, "required": [name], "additionalProperties": False}
+
+
+def say_object(task: Task, labels: Sequence[str]) -> str:
+    """The answer that a model should give for these labels, as the schema wants it."""
+    spoken = vocabulary_of(task.codebook).spoken
+    words = [spoken[label] for label in labels]
+    return json.dumps({ONE: words[0]} if task.is_exclusive else {MANY: words}, ensure_ascii=False)
