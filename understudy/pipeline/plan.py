@@ -15,7 +15,8 @@ from understudy.pipeline.annotation import (
     stored_annotations,
     validation_documents,
 )
-from understudy.records import Document, Role
+from understudy.pipeline.prompting import demonstrations_pool, wording_of
+from understudy.records import Document
 
 if TYPE_CHECKING:
     from understudy.pipeline.project import Project
@@ -25,7 +26,7 @@ BYTES_PER_TOKEN = 4.0
 BYTES_PER_TOKEN_AT_LEAST = 2.5
 TURNS_AT_MOST = 2
 UNKNOWN_PRICE = (
-    "price: unknown, so the cost is (set teacher.price_in_usd and price_out_usd, or add the model to `prices.toml`; "
+    "cost: unknown, because the price is (set teacher.price_in_usd and price_out_usd, or add the model to `prices.toml`; "
     "teacher.budget_tokens limits tokens instead)"
 )
 
@@ -93,7 +94,11 @@ class Plan:
 def plan(project: Project, *, only_validation: bool) -> Plan:
     """What is left to ask for the whole run, or only for validation."""
     documents = validation_documents(project) if only_validation else documents_to_label(project)
-    missing = documents_to_ask(documents, stored_annotations(project))
+    return plan_for(project, documents, documents_to_ask(documents, stored_annotations(project)))
+
+
+def plan_for(project: Project, documents: Sequence[Document], missing: Sequence[Document]) -> Plan:
+    """What is planned for the `missing` ones of some documents."""
     missing = [document for document in missing if _is_sent(project, document)]
     name = project.settings.teacher.name
     if not project.teacher_costs_money or not missing:
@@ -135,15 +140,16 @@ def _plan_calls(project: Project, missing: Sequence[Document], n_answered: int) 
 
 def _sample_prompts(project: Project, missing: Sequence[Document]) -> list[tuple[str, ...]]:
     """Real prompts of a random sample, demonstrations drawn as in the run but without computing neighbours."""
-    from understudy.prompts import render
+    from understudy.prompts import pose
 
+    wording = wording_of(project)
     rng = np.random.default_rng([project.settings.project.seed, 7])
     chosen = rng.permutation(len(missing))[:SAMPLE]
-    demo = project.gold_of(Role.DEMO) if project.settings.prompt.demonstrations != "none" else ()
+    demo = demonstrations_pool(project)
     prompts = []
     for i in chosen:
         shown = [demo[j] for j in rng.permutation(len(demo))[: project.settings.prompt.k]]
-        messages = render(project.task, missing[i], shown, "0" * 16)
+        messages = pose(project.task, missing[i], shown, "0" * 16, wording).messages
         prompts.append(tuple(f"--- {message.role} ---\n{message.content}" for message in messages))
     return prompts
 

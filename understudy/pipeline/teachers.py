@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from understudy.corpus import read_recorded, text_digest
 from understudy.errors import UserError
+from understudy.pipeline.prompting import chooser, demonstrations_pool, narrower, wording_of
 from understudy.records import Document, Role
 
 if TYPE_CHECKING:
     from understudy.journal import Journal
     from understudy.pipeline.project import Project
+    from understudy.prompts import Wording
     from understudy.teacher import Teacher
 
 
@@ -42,8 +43,10 @@ class OpenedTeacher:
     connect: Callable[[Journal], Teacher]
 
 
-def open_teacher(project: Project) -> OpenedTeacher:
-    """The teacher of a project."""
+def open_teacher(project: Project, wording: Wording | None = None) -> OpenedTeacher:
+    """The teacher of a project; one that reads prompts can be asked in another wording than the settings'."""
+    if wording is not None and project.teacher_costs_money:
+        return _open_llm(project, wording)
     return _OPENERS[project.settings.teacher.kind](project)
 
 
@@ -85,23 +88,32 @@ def _open_nearest(project: Project) -> OpenedTeacher:
     return OpenedTeacher(settings.teacher.name, digest, connect)
 
 
-def _open_llm(project: Project) -> OpenedTeacher:
-    from understudy.prompts import template_digest
+def _open_llm(project: Project, wording: Wording | None = None) -> OpenedTeacher:
+    from understudy.prompts import NEEDS_VECTORS, template_digest
 
     settings = project.settings
-    demo = () if settings.prompt.demonstrations == "none" else project.gold_of(Role.DEMO)
+    wording = wording or wording_of(project)
+    demo = demonstrations_pool(project)
+    looks_at_vectors = settings.prompt.demonstrations in NEEDS_VECTORS or settings.prompt.candidates
     digest = _digest(
-        template_digest(project.task),
+        template_digest(project.task, wording.paraphrase),
+        wording.orders,
         settings.prompt.model_dump(),
-        settings.embedding.model_dump() if settings.prompt.demonstrations == "knn" else {},
+        settings.embedding.model_dump() if looks_at_vectors else {},
         settings.teacher.model_dump(include={"model", "base_url", "temperature", "replicates", "max_tokens"}),
         settings.data.model_dump(include={"max_characters", "overlong"}),
         _contents(demo),
     )
-    return OpenedTeacher(settings.teacher.name, digest, lambda journal: _language_model(project, journal, demo, digest))
+
+    def connect(journal: Journal) -> Teacher:
+        return _language_model(project, journal, demo, digest, wording)
+
+    return OpenedTeacher(settings.teacher.name, digest, connect)
 
 
-def _language_model(project: Project, journal: Journal, demo: Sequence[Document], digest: str) -> Teacher:
+def _language_model(
+    project: Project, journal: Journal, demo: Sequence[Document], digest: str, wording: Wording
+) -> Teacher:
     from understudy.teacher import LanguageModelTeacher, OpenAICompatible, PromptPlan
 
     settings = project.settings
@@ -114,10 +126,12 @@ def _language_model(project: Project, journal: Journal, demo: Sequence[Document]
     )
     plan = PromptPlan(
         nonce=_nonce(journal),
-        choose=_chooser(project, demo),
+        choose=chooser(project, demo),
         repair=settings.prompt.repair,
         codebook_digest=project.codebook_digest,
         prompt_digest=digest,
+        wording=wording,
+        narrow=narrower(project, demo),
     )
     rng = np.random.default_rng()
     return LanguageModelTeacher(project.task, provider, journal, plan, settings.teacher, settings.data, rng)
@@ -130,28 +144,6 @@ def _nonce(journal: Journal) -> str:
         nonce = secrets.token_hex(8)
         journal.remember(NONCE, nonce).result()
     return nonce
-
-
-def _chooser(project: Project, demo: Sequence[Document]) -> Callable[[Sequence[Document]], list[tuple[Document, ...]]]:
-    """Demonstrations for documents; the same for a document whenever it is asked about."""
-    from understudy.prompts import select_demonstrations
-
-    prompt = project.settings.prompt
-
-    def vectors(documents: Sequence[Document]) -> NDArray[np.float32]:
-        if prompt.demonstrations != "knn" or not demo:
-            return np.zeros((len(documents), 1), dtype=np.float32)
-        return project.encoder.encode([document.text for document in documents])
-
-    demo_vectors = vectors(demo)
-
-    def choose(documents: Sequence[Document]) -> list[tuple[Document, ...]]:
-        rng = np.random.default_rng([project.settings.project.seed, 8])
-        return select_demonstrations(
-            prompt.demonstrations, prompt.k, demo, demo_vectors, documents, vectors(documents), rng
-        )
-
-    return choose
 
 
 def _contents(documents: Iterable[Document]) -> list[Any]:
