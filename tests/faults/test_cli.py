@@ -49,7 +49,7 @@ def finished(tmp_path_factory, tiny_bert):
 
 @pytest.fixture
 def paid(project):
-    """A project with a model that asks no encoder: its processes start fast."""
+    """A project with a model that needs no encoder. Processes `validate`, which asks about 24 texts and loads none."""
     project.settings |= {"prompt.demonstrations": '"none"', "teacher.kind": "openai"}
     return project
 
@@ -199,21 +199,21 @@ def test_c05_usage_errors_are_json_too(capsys):
 @pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"CI": "1", "NO_COLOR": "1"}])
 def test_c06_no_escape_codes_where_they_are_not_wanted(variables, project):
     project.write_recorded({row["id"]: row["label"] for row in (*project.gold, *project.pool)})
-    shown = on_terminal(["annotate", project.folder, *project.arguments], variables)
+    shown = on_terminal(["validate", project.folder, *project.arguments], variables)
     assert "\x1b" not in shown
-    assert "labelling: 64/64" in shown
+    assert "labelling: 24/24" in shown
 
 
 def test_c06_a_terminal_gets_a_bar(project):
     project.write_recorded({row["id"]: row["label"] for row in (*project.gold, *project.pool)})
-    shown = on_terminal(["annotate", project.folder, *project.arguments], {"TERM": "xterm"})
+    shown = on_terminal(["validate", project.folder, *project.arguments], {"TERM": "xterm"})
     assert "\x1b[" in shown
-    assert "64/64" in shown
+    assert "24/24" in shown
 
 
 def test_c06_piped_output_has_no_escape_codes(project):
     project.write_recorded({row["id"]: row["label"] for row in (*project.gold, *project.pool)})
-    ended = spawned(["annotate", project.folder, *project.arguments])
+    ended = spawned(["validate", project.folder, *project.arguments])
     assert ended.code == 0, ended.err
     assert "\x1b" not in ended.out + ended.err
     assert 1 < ended.err.count("labelling: ") <= 10
@@ -252,13 +252,13 @@ def test_c07_plan_and_run_ask_the_same_and_a_pipe_is_not_asked(paid, capsys):
     assert "0 texts to ask about" in again.err
 
 
-@pytest.mark.parametrize(("answer", "code", "n_asked"), [("n", 2, 0), ("y", 0, 64)])
+@pytest.mark.parametrize(("answer", "code", "n_asked"), [("n", 2, 0), ("y", 0, 24)])
 def test_c07_a_person_is_asked_before_money_is_spent(answer, code, n_asked, paid):
     with serving(lambda call: ok("pos")) as server:
         paid.use_model(server.url)
         ours, theirs = pty.openpty()
         child = subprocess.Popen(
-            [*PROGRAM, "annotate", paid.folder, *paid.arguments], stdin=theirs, stdout=theirs, stderr=theirs,
+            [*PROGRAM, "validate", paid.folder, *paid.arguments], stdin=theirs, stdout=theirs, stderr=theirs,
             env=environment(TERM="dumb"),
         )  # fmt: skip
         os.close(theirs)
@@ -301,19 +301,19 @@ def test_c10_zero_one_and_two(project, tmp_path):
 def test_c10_three_when_the_budget_is_spent(paid):
     with serving(lambda call: ok("pos")) as server:
         paid.use_model(server.url)
-        ended = spawned(["annotate", paid.folder, *paid.arguments, "--budget-usd", "0.0055"])
+        ended = spawned(["validate", paid.folder, *paid.arguments, "--budget-usd", "0.004"])
         assert ended.code == 3, ended.err
-        assert 0 < len(server.calls) < 64
+        assert 0 < len(server.calls) < 24
         assert stored(paid)[0] == len(server.calls)
-        assert spawned(["annotate", paid.folder, *paid.arguments, "--budget-usd", "5"]).code == 0
-        assert len(server.calls) == 64
+        assert spawned(["validate", paid.folder, *paid.arguments, "--budget-usd", "5"]).code == 0
+        assert len(server.calls) == 24
 
 
 @pytest.mark.parametrize("number", [401, 402])
 def test_c10_four_when_the_provider_stops(number, paid):
     with serving(lambda call: status(number)) as server:
         paid.use_model(server.url)
-        ended = spawned(["annotate", paid.folder, *paid.arguments, "--json"])
+        ended = spawned(["validate", paid.folder, *paid.arguments, "--json"])
     assert ended.code == 4, ended.err
     assert json.loads(ended.out)["error"]["kind"] == "TeacherError"
 
@@ -321,7 +321,7 @@ def test_c10_four_when_the_provider_stops(number, paid):
 def test_c10_five_when_another_process_works_on_the_project(paid):
     with Journal.open(paid.folder / "journal.sqlite"), serving(lambda call: ok("pos")) as server:
         paid.use_model(server.url)
-        ended = spawned(["annotate", paid.folder, *paid.arguments])
+        ended = spawned(["validate", paid.folder, *paid.arguments])
         assert ended.code == 5
         assert f"process {os.getpid()}" in ended.err
         assert server.calls == []
@@ -330,14 +330,14 @@ def test_c10_five_when_another_process_works_on_the_project(paid):
 
 def test_c10_five_when_the_journal_is_damaged(paid):
     (paid.folder / "journal.sqlite").write_bytes(b"no database")
-    assert spawned(["annotate", paid.folder, *paid.arguments]).code == 5
+    assert spawned(["validate", paid.folder, *paid.arguments]).code == 5
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_c10_interrupted_keeps_what_is_paid_for(number, code, paid):
-    with serving(lambda call: delay(0.01, ok("pos"))) as server:
+    with serving(lambda call: delay(0.02, ok("pos"))) as server:
         paid.use_model(server.url)
-        command = [*PROGRAM, "annotate", str(paid.folder), *paid.arguments, "--json"]
+        command = [*PROGRAM, "validate", str(paid.folder), *paid.arguments, "--json"]
         child = subprocess.Popen(command, stdout=-1, stderr=-1, text=True, env=environment())
         for line in child.stderr:
             if line.startswith("labelling: "):
@@ -348,11 +348,11 @@ def test_c10_interrupted_keeps_what_is_paid_for(number, code, paid):
         assert json.loads(out)["error"]["kind"] == "Interrupted"
         assert "Traceback" not in err
         n_calls = len(server.calls)
-        assert 0 < n_calls < 64
+        assert 0 < n_calls < 24
         assert stored(paid)[0] == n_calls, "what was in flight is waited for"
-        assert spawned(["annotate", paid.folder, *paid.arguments]).code == 0
-        assert len(server.calls) == 64, "nothing is asked twice"
-    assert stored(paid)[0] == 64
+        assert spawned(["validate", paid.folder, *paid.arguments]).code == 0
+        assert len(server.calls) == 24, "nothing is asked twice"
+    assert stored(paid)[0] == 24
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
