@@ -17,21 +17,24 @@ from understudy import __version__
 from understudy.codebook import Task
 from understudy.errors import UserError
 from understudy.evaluation import Gate, accuracy_by_consistency, best_constant
+from understudy.pipeline.accounts import account
 from understudy.pipeline.annotation import NOT_USABLE, WORRYING_SHARE, stored_annotations, total_cost
 from understudy.pipeline.arms import TrainedArm, gold_probabilities, thresholds_of, trained_arms
 from understudy.pipeline.checking import check
 from understudy.pipeline.judging import TEACHER_DIRECT, Judged, compare_arms, judge
 from understudy.pipeline.prediction import recommend
+from understudy.pipeline.teachers import open_teacher
 from understudy.pipeline.trust_features import agreement
 from understudy.pipeline.trusting import measure_trust
 from understudy.pipeline.validation import Validation, headline_of, judge_annotations
 from understudy.records import Annotation, Document, Role
 from understudy.report import write_report
-from understudy.report.data import ArmResult, ConsistencyLevel, Disagreement, ReportData, TeacherResult
+from understudy.report.data import Account, ArmResult, ConsistencyLevel, Disagreement, ReportData, TeacherResult
 
 if TYPE_CHECKING:
     from understudy.pipeline.project import Project
 
+REPORTS = "reports"
 REPORT_NAME = "report"
 MOST_DISAGREEMENTS = 25
 PACKAGES = ("torch", "transformers", "scikit-learn", "numpy")
@@ -44,7 +47,7 @@ class RunResult:
     Attributes
     ----------
     data : everything the report prints.
-    report : path of the page, or None if it was not written.
+    report : path of the page, or None if there is none yet.
     """
 
     data: ReportData
@@ -66,8 +69,9 @@ class RunResult:
 
 
 def evaluate(project: Project) -> RunResult:
-    """Judge every arm on gold test, without writing a page."""
-    return RunResult(gather(project), None)
+    """Judge every arm on gold test, without writing a page; names the page of an earlier run, if there is one."""
+    page = project.folder / REPORTS / f"{REPORT_NAME}.html"
+    return RunResult(gather(project), str(page) if page.exists() else None)
 
 
 def report(project: Project) -> RunResult:
@@ -116,7 +120,7 @@ def gather(project: Project) -> ReportData:
 
 
 def _written(project: Project, data: ReportData) -> RunResult:
-    files = write_report(data, project.folder / "reports", REPORT_NAME)
+    files = write_report(data, project.folder / REPORTS, REPORT_NAME)
     return RunResult(data, str(files.html))
 
 
@@ -166,9 +170,15 @@ def _teacher(project: Project, found: _Findings) -> TeacherResult:
         consistency=_consistency(validation),
         n_replicates=max((annotation.n_asked for annotation in annotations.values()), default=1),
         cost_usd=total_cost(annotations.values()),
+        account=_account(project),
         models_answered=tuple(sorted({a.provenance.model for a in annotations.values() if a.provenance.model})),
         trust=measure_trust(project, annotations),
     )
+
+
+def _account(project: Project) -> Account | None:
+    with project.journal_to_read() as journal:
+        return None if journal is None else account(project, journal, open_teacher(project))
 
 
 def _consistency(validation: Validation) -> tuple[ConsistencyLevel, ...]:
