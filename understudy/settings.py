@@ -217,11 +217,18 @@ class EncoderSettings(Table):
     patience: int = Field(2, ge=1, description="Epochs without a better dev loss before stopping.")
 
 
+StudentKind = Literal["tfidf-linear", "linear", "encoder"]
+"""Students that learn by themselves."""
+
+
 class StudentSettings(Table):
     """The small model that learns the part."""
 
-    kind: Literal["tfidf-linear", "linear", "encoder"] = Field(
-        "linear", description="`tfidf-linear` without an encoder, `linear` for a laptop, `encoder` to fine-tune."
+    kind: Literal["auto", StudentKind] = Field(
+        "linear", description="`linear` for a laptop, `encoder` to fine-tune, `auto` for the best of several."
+    )
+    auto: tuple[Literal[StudentKind, "linear+ngrams"], ...] = Field(
+        ("linear+ngrams", "linear", "tfidf-linear"), min_length=1, description="What `auto` compares on gold dev."
     )
     seeds: int = Field(3, ge=1, description="Training runs of each arm; their spread is reported.")
     train_on_dev: bool = Field(False, description="Let gold dev texts also join the training of teacher+human.")

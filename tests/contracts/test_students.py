@@ -13,8 +13,8 @@ from understudy.codebook import Codebook, Label, task_of
 from understudy.embedding import load_encoder
 from understudy.errors import UserError
 from understudy.records import Document
-from understudy.settings import EmbeddingSettings
-from understudy.student import STUDENTS, EncoderStudent, LinearStudent, TfidfStudent, load_student
+from understudy.settings import EmbeddingSettings, NGramSettings, StudentSettings
+from understudy.student import STUDENTS, AutoStudent, EncoderStudent, LinearStudent, TfidfStudent, load_student
 
 GOOD = ["good", "great", "fine", "lovely"]
 BAD = ["bad", "awful", "poor", "nasty"]
@@ -145,13 +145,13 @@ class StudentContract:
         probabilities = student.predict_proba(documents)
         assert np.all(probabilities[:, 1] == 0)
         np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-9)
-        assert student.remarks_ == ("No training text has `absent`: never predicted.",)
+        assert "No training text has `absent`: never predicted." in student.remarks_
 
     def test_t13_one_class_is_predicted_and_said(self):
         documents, _ = toy(2)
         student = self.make(task_with("plus", "minus")).fit(documents, np.tile([0.0, 1.0], (6, 1)))
         np.testing.assert_array_equal(student.predict_proba(documents), np.tile([0.0, 1.0], (6, 1)))
-        assert student.remarks_ == ("Every training text is `minus`: the student always answers that.",)
+        assert "Every training text is `minus`: the student always answers that." in student.remarks_
 
     def test_t13_independent_labels_that_never_hold(self):
         documents, _ = toy(2)
@@ -341,6 +341,14 @@ class TestTfidf(StudentContract):
 
     def make(self, task, seed=0):
         return TfidfStudent(task, characters=4, seed=seed)
+
+
+class TestAuto(StudentContract):
+    kind = "auto"
+
+    def make(self, task, seed=0):
+        encoder = load_encoder(EmbeddingSettings(model=self.model, max_tokens=32), None)
+        return AutoStudent(task, encoder, StudentSettings(ngrams=NGramSettings(characters=3)), seed)
 
 
 class TestEncoder(StudentContract):

@@ -22,6 +22,7 @@ from safetensors.numpy import save as arrays_to_bytes
 
 from understudy.errors import UserError
 from understudy.settings import Codebook, EmbeddingSettings, Table
+from understudy.student.choice import Choice
 
 FILE_NAME = "understudy-student.json"
 WEIGHTS = "model.safetensors"
@@ -30,6 +31,14 @@ VERSION = 1
 TEXT_FILES = ("config.json", "tokenizer.json", "vocabulary.json")
 LARGEST_JSON_BYTES = 200_000_000
 CODE_SUFFIXES = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".joblib", ".npy", ".npz", ".ckpt", ".py", ".h5", ".msgpack"}
+
+
+class Winner(Table):
+    """The student that an `auto` student is: its kind, constructor parameters, and what it was compared with."""
+
+    kind: str
+    parameters: dict[str, Any]
+    choice: Choice
 
 
 class StudentFile(Table):
@@ -42,6 +51,7 @@ class StudentFile(Table):
     thresholds : one a label, None where it has none of its own.
     parameters : of the constructor, without task and encoder.
     embedding, embedding_digest : the frozen encoder that is needed, or None and "".
+    winner : of the comparison, where the kind is `auto`; files and embedding are its own.
     sha256 : of the files beside it.
     about : provenance and metrics, as given to `save`.
     """
@@ -55,6 +65,7 @@ class StudentFile(Table):
     embedding: EmbeddingSettings | None = None
     embedding_digest: str = ""
     remarks: tuple[str, ...] = ()
+    winner: Winner | None = None
     sha256: dict[str, str] = Field(default_factory=dict)
     about: dict[str, Any] = Field(default_factory=dict)
 

@@ -8,17 +8,13 @@ import numpy as np
 
 from understudy.codebook import Task, task_of
 from understudy.embedding import Encoder
-from understudy.errors import UserError, did_you_mean
 from understudy.settings import StudentSettings
+from understudy.student.auto import AutoStudent
 from understudy.student.base import Student
-from understudy.student.encoder import EncoderStudent
 from understudy.student.folder import read_folder
-from understudy.student.linear import LinearStudent
-from understudy.student.tfidf import TfidfStudent
+from understudy.student.kinds import KINDS, named, refuse_unknown_parameters
 
-STUDENTS: dict[str, type[Student]] = {
-    student.kind: student for student in (TfidfStudent, LinearStudent, EncoderStudent)
-}
+STUDENTS: dict[str, type[Student]] = {AutoStudent.kind: AutoStudent, **KINDS}
 
 
 def make_student(settings: StudentSettings, task: Task, encoder: Encoder, seed: int) -> Student:
@@ -34,7 +30,7 @@ def make_student(settings: StudentSettings, task: Task, encoder: Encoder, seed: 
     UserError
         If there is no student of that name.
     """
-    return _class_of(settings.kind).from_settings(settings, task, encoder, seed)
+    return named(settings.kind, STUDENTS).from_settings(settings, task, encoder, seed)
 
 
 def load_student(folder: Path, encoder_cache: Path | None = None) -> Student:
@@ -52,18 +48,9 @@ def load_student(folder: Path, encoder_cache: Path | None = None) -> Student:
     """
     description, files = read_folder(folder)
     task = task_of(description.codebook)
-    kind = _class_of(description.kind)
-    if unknown := sorted(set(description.parameters) - set(kind._get_param_names())):
-        raise UserError(
-            f"`{folder}`: a `{kind.kind}` student has no parameter {', '.join(unknown)}.", "Train it again."
-        )
+    kind = named(description.kind, STUDENTS)
+    refuse_unknown_parameters(kind, description.parameters)
     student = kind.restore(description, files, task, encoder_cache)
     student.remarks_ = description.remarks
     student.thresholds_ = np.full(len(task.labels), np.nan)
     return student.set_thresholds(np.array(description.thresholds, dtype=np.float64))
-
-
-def _class_of(kind: str) -> type[Student]:
-    if kind not in STUDENTS:
-        raise UserError(f"there is no student `{kind}`.", did_you_mean(kind, STUDENTS))
-    return STUDENTS[kind]

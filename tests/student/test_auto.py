@@ -1,0 +1,113 @@
+import json
+
+import numpy as np
+import pytest
+
+from understudy.codebook import Codebook, Label, task_of
+from understudy.embedding import load_encoder
+from understudy.errors import UserError
+from understudy.records import Document
+from understudy.settings import EmbeddingSettings, EncoderSettings, NGramSettings, StudentSettings
+from understudy.student import LinearStudent, TfidfStudent, load_student, make_student
+
+TASK = task_of(Codebook(labels=(Label(name="plus"), Label(name="minus"))))
+DOCUMENTS = [Document(str(i), f"the film was {('good', 'bad')[i % 2]} {'very ' * (i % 7)}") for i in range(40)]
+FOREIGN = [Document(str(i), f"filmen var {('lækker', 'fjollet')[i % 2]} {'jo ' * (i % 7)}") for i in range(60)]
+"""In words of which the tiny encoder knows none."""
+
+NGRAMS = NGramSettings(characters=3)
+
+
+def targets(documents):
+    return np.eye(2)[np.arange(len(documents)) % 2]
+
+
+@pytest.fixture
+def make(tiny_bert):
+    encoder = load_encoder(EmbeddingSettings(model=str(tiny_bert), max_tokens=32), None)
+
+    def student(*candidates, **settings):
+        chosen = {"auto": candidates} if candidates else {}
+        return make_student(StudentSettings(kind="auto", ngrams=NGRAMS, **chosen, **settings), TASK, encoder, seed=0)
+
+    return student
+
+
+def test_takes_ngrams_where_the_encoder_knows_no_word(make):
+    found = make("linear", "tfidf-linear").fit(FOREIGN[:40], targets(FOREIGN[:40]))
+    assert isinstance(found.winner_, TfidfStudent)
+    assert found.score(FOREIGN[40:], targets(FOREIGN[40:])) == 1.0
+    assert found.choice_.rated[1].behind > 0.3
+    assert any("`tfidf-linear` was taken" in remark for remark in found.remarks_)
+
+
+def test_predicts_what_the_winner_alone_predicts(make):
+    found = make("linear+ngrams").fit(DOCUMENTS, targets(DOCUMENTS))
+    assert isinstance(found.winner_, LinearStudent)
+    alone = LinearStudent(TASK, found.encoder, ngrams=True, characters=3).fit(DOCUMENTS, targets(DOCUMENTS))
+    np.testing.assert_array_equal(found.predict_proba(DOCUMENTS), alone.predict_proba(DOCUMENTS))
+    assert found.winner_.ngrams_ is not None
+
+
+def test_plain_linear_has_no_ngrams_even_where_they_would_help(make):
+    found = make("linear").fit(FOREIGN, targets(FOREIGN))
+    assert found.winner_.ngrams_ is None
+
+
+def test_gold_dev_is_the_judge(make):
+    """Training labels say the opposite of dev, so the student that learned them least is the best on dev."""
+    dev = (FOREIGN, 1 - targets(FOREIGN))
+    found = make("linear", "tfidf-linear", "linear+ngrams").fit(FOREIGN, targets(FOREIGN), dev=dev)
+    assert found.choice_.name == "linear"
+    assert found.choice_.n_dev == 60
+    assert found.choice_.rated[0].dev_accuracy == 0.0
+
+
+def test_a_fine_tuned_encoder_joins_when_asked(make, tiny_bert):
+    settings = EncoderSettings(model=str(tiny_bert), learning_rate=2e-3, epochs=8)
+    dev = (DOCUMENTS, targets(DOCUMENTS))
+    found = make("encoder", "tfidf-linear", encoder=settings).fit(DOCUMENTS, targets(DOCUMENTS), dev=dev)
+    assert [rated.name for rated in found.choice_.rated] == ["tfidf-linear", "encoder"]
+    assert (found.choice_.n_dev, found.choice_.n_held_out) == (40, 0)
+
+
+def test_what_was_compared_is_kept_and_read_back(make, tmp_path):
+    found = make().fit(FOREIGN, targets(FOREIGN))
+    found.save(tmp_path / "s")
+    stored = json.loads((tmp_path / "s" / "understudy-student.json").read_text())
+    assert [rated["name"] for rated in stored["winner"]["choice"]["rated"]] == [
+        "tfidf-linear",
+        "linear",
+        "linear+ngrams",
+    ]
+    loaded = load_student(tmp_path / "s")
+    assert loaded.choice_ == found.choice_
+    assert loaded.remarks_ == found.remarks_
+    with pytest.raises(UserError, match="cannot learn"):
+        loaded.fit(DOCUMENTS, targets(DOCUMENTS))
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"winner": None}, "names no winner"),
+        ({"kind": "auto"}, "no student `auto`"),
+        ({"parameters": {"surprise": 1}}, "no parameter surprise"),
+    ],
+)
+def test_t16_an_altered_winner_is_refused(make, tmp_path, change, complaint):
+    make("tfidf-linear").fit(DOCUMENTS, targets(DOCUMENTS)).save(tmp_path / "s")
+    path = tmp_path / "s" / "understudy-student.json"
+    stored = json.loads(path.read_text())
+    stored["winner"] = None if "winner" in change else stored["winner"] | change
+    path.write_text(json.dumps(stored))
+    with pytest.raises(UserError, match=complaint):
+        load_student(tmp_path / "s")
+
+
+def test_ngrams_join_embeddings_only_where_they_help(tiny_bert):
+    encoder = load_encoder(EmbeddingSettings(model=str(tiny_bert), max_tokens=32), None)
+    helped = LinearStudent(TASK, encoder, characters=3).fit(FOREIGN, targets(FOREIGN))
+    assert helped.ngrams_ is not None
+    noise = np.eye(2)[np.random.default_rng(0).integers(0, 2, 60)]
+    assert LinearStudent(TASK, encoder, characters=3).fit(FOREIGN, noise).ngrams_ is None

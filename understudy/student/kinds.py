@@ -1,0 +1,34 @@
+"""The students that learn by themselves, by name and by cost; `auto`, which chooses among them, is not one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from understudy.errors import UserError, did_you_mean
+from understudy.student.base import Student
+from understudy.student.encoder import EncoderStudent
+from understudy.student.linear import LinearStudent
+from understudy.student.tfidf import TfidfStudent
+
+KINDS: dict[str, type[Student]] = {student.kind: student for student in (TfidfStudent, LinearStudent, EncoderStudent)}
+"""The cheapest in use first."""
+
+
+def named(kind: str, kinds: Mapping[str, type[Student]]) -> type[Student]:
+    """The class of that name.
+
+    Raises
+    ------
+    UserError
+        If there is none; names the nearest.
+    """
+    if kind not in kinds:
+        raise UserError(f"there is no student `{kind}`.", did_you_mean(kind, kinds))
+    return kinds[kind]
+
+
+def refuse_unknown_parameters(kind: type[Student], parameters: Mapping[str, Any]) -> None:
+    """Raise UserError if a stored student has a parameter that its class does not know."""
+    if unknown := sorted(set(parameters) - set(kind._get_param_names())):
+        raise UserError(f"a `{kind.kind}` student has no parameter {', '.join(unknown)}.", "Train it again.")
