@@ -12,13 +12,14 @@ Only `Document.text` reaches the model: no id, no metadata, no human label of th
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
 from understudy.codebook import Codebook, Task
 from understudy.prompts.nonce import nonce_for
+from understudy.prompts.schema import say_object
 from understudy.prompts.templating import PLAIN, REPAIR, fill, template_of
 from understudy.prompts.visible import visible
 from understudy.prompts.vocabulary import vocabulary_of
@@ -43,6 +44,7 @@ def render(
     *,
     paraphrase: str = PLAIN,
     is_narrowed: bool = False,
+    is_structured: bool = False,
 ) -> tuple[Message, ...]:
     """The question about one document.
 
@@ -53,6 +55,7 @@ def render(
         ``<text NONCE>`` and ``</text NONCE>``. A text that contains it gets a derived one (see `nonce_for`).
     paraphrase : the usual words, or those of one of `PARAPHRASES`.
     is_narrowed : whether the task shows only some labels of a longer codebook, which the question then says.
+    is_structured : ask for, and show, answers as `schema.answer_schema` wants them.
 
     Returns
     -------
@@ -66,19 +69,20 @@ def render(
         If a demonstration has no value.
     """
     template = template_of(task.codebook, paraphrase)
-    shown = [message for each in demonstrations for message in _demonstration(task, template, each, nonce)]
-    system = Message("system", _system(task.codebook, template, is_narrowed))
-    return (system, *shown, Message("user", _user(task.codebook, template, "question", document, nonce)))
+    words = _words(task.codebook, is_structured)
+    shown = [message for each in demonstrations for message in _demonstration(task, template, each, nonce, words)]
+    system = Message("system", _system(task.codebook, template, is_narrowed, is_structured))
+    return (system, *shown, Message("user", _user(template, "question", document, nonce, words)))
 
 
-def render_repair(task: Task, answer: Answer, reply: str) -> Message:
+def render_repair(task: Task, answer: Answer, reply: str, *, is_structured: bool = False) -> Message:
     """The second and last question after an unreadable reply: what was wrong, and what to answer with.
 
     Quotes the beginning of the reply (200 characters, as a JSON string), so it can stand without the reply's own turn.
     """
     start = visible(reply.strip()[:EXCERPT_CHARACTERS])
     values = {
-        **_words(task.codebook),
+        **_words(task.codebook, is_structured),
         "is_exclusive": task.is_exclusive,
         "reason": answer.reason,
         "excerpt": json.dumps(start, ensure_ascii=False) if start else "",
@@ -86,33 +90,41 @@ def render_repair(task: Task, answer: Answer, reply: str) -> Message:
     return Message("user", fill(REPAIR, "repair", values))
 
 
-def _demonstration(task: Task, template: str, document: Document, nonce: str) -> tuple[Message, Message]:
+def _demonstration(
+    task: Task, template: str, document: Document, nonce: str, words: Mapping[str, Any]
+) -> tuple[Message, Message]:
     if document.value is None:
         raise ValueError(f"demonstration `{document.id}` has no human label")
     value = task.check(document.value)
     labels = (value,) if isinstance(value, str) else tuple(str(label) for label in value)
-    answer = vocabulary_of(task.codebook).say(labels)
-    return Message("user", _user(task.codebook, template, "demonstration", document, nonce)), Message(
-        "assistant", answer
-    )
+    vocabulary = vocabulary_of(task.codebook)
+    spoken = [vocabulary.spoken[each] for each in labels]
+    answer = say_object(task.codebook, spoken) if words["is_structured"] else vocabulary.say(labels)
+    return Message("user", _user(template, "demonstration", document, nonce, words)), Message("assistant", answer)
 
 
-def _user(codebook: Codebook, template: str, block: str, document: Document, nonce: str) -> str:
+def _user(template: str, block: str, document: Document, nonce: str, words: Mapping[str, Any]) -> str:
     text = visible(document.text)
-    return fill(template, block, {**_words(codebook), "text": text, "nonce": nonce_for(text, nonce)})
+    return fill(template, block, {**words, "text": text, "nonce": nonce_for(text, nonce)})
 
 
 @lru_cache(maxsize=256)
-def _system(codebook: Codebook, template: str, is_narrowed: bool) -> str:
-    values = {**_words(codebook), "instructions": codebook.instructions, "is_narrowed": is_narrowed}
-    return fill(template, "system", values)
+def _system(codebook: Codebook, template: str, is_narrowed: bool, is_structured: bool) -> str:
+    values = {"instructions": codebook.instructions, "is_narrowed": is_narrowed}
+    return fill(template, "system", _words(codebook, is_structured) | values)
 
 
-def _words(codebook: Codebook) -> dict[str, Any]:
+def _words(codebook: Codebook, is_structured: bool) -> dict[str, Any]:
+    """What every template may name; `unsure` and `nothing` are whole answers."""
     vocabulary = vocabulary_of(codebook)
+    unsure, nothing = vocabulary.unsure, vocabulary.nothing
+    if is_structured:
+        unsure = unsure and say_object(codebook, [unsure])
+        nothing = say_object(codebook, [])
     return {
         "labels": codebook.labels,
-        "unsure": vocabulary.unsure,
-        "nothing": vocabulary.nothing,
+        "unsure": unsure,
+        "nothing": nothing,
         "is_json": vocabulary.is_json,
+        "is_structured": is_structured,
     }

@@ -1,4 +1,4 @@
-"""The JSON schema that an answer is held to, where the server can do that; it reads no reply (`parse` does)."""
+"""The JSON that an answer is held to, where the server can do that: its schema and its words; `parse` reads it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from understudy.codebook import Task
+from understudy.codebook import Codebook, Task
 from understudy.prompts.vocabulary import vocabulary_of
 
 Schema = Mapping[str, Any]
 """A JSON schema, as JSON."""
 
-ONE, MANY = "label", "labels"
-KINDS = ("classification", "multilabel")
+KEYS = {"classification": "label", "multilabel": "labels"}
+"""Under which key the answer stands, for each kind of task that has a schema."""
 
 
 def answer_schema(task: Task) -> Schema | None:
@@ -26,17 +26,17 @@ def answer_schema(task: Task) -> Schema | None:
     --------
     ``{"label": "complaint"}``, ``{"label": "unsure"}``, ``{"labels": ["noise", "heat"]}``, ``{"labels": []}``.
     """
-    if task.codebook.kind not in KINDS:
+    key = KEYS.get(task.codebook.kind)
+    if key is None:
         return None
     vocabulary = vocabulary_of(task.codebook)
-    words = [*vocabulary.spoken.values(), *filter(None, [vocabulary.unsure])]
-    word = {"type": "string", "enum": words}
-    name, answer = (ONE, word) if task.is_exclusive else (MANY, {"type": "array", "items": word})
-    return {"type": "object", "properties": {name: answer}, "required": [name], "additionalProperties": False}
+    word = {"type": "string", "enum": [*vocabulary.spoken.values(), *filter(None, [vocabulary.unsure])]}
+    answer = word if task.is_exclusive else {"type": "array", "items": word}
+    return {"type": "object", "properties": {key: answer}, "required": [key], "additionalProperties": False}
 
 
-def say_object(task: Task, labels: Sequence[str]) -> str:
-    """The answer that a model should give for these labels, as the schema wants it."""
-    spoken = vocabulary_of(task.codebook).spoken
-    words = [spoken[label] for label in labels]
-    return json.dumps({ONE: words[0]} if task.is_exclusive else {MANY: words}, ensure_ascii=False)
+def say_object(codebook: Codebook, words: Sequence[str]) -> str:
+    """The answer with these names, as the schema wants it; without names the empty list, or "" where one must hold."""
+    if codebook.kind == "classification":
+        return json.dumps({KEYS[codebook.kind]: words[0]}, ensure_ascii=False) if words else ""
+    return json.dumps({KEYS[codebook.kind]: list(words)}, ensure_ascii=False)
