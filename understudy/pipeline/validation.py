@@ -10,6 +10,7 @@ import numpy as np
 
 from understudy.evaluation import Counts, Gate, GateVerdict, Headline, count, decide
 from understudy.pipeline.annotation import AnnotationSummary, summarise, teach, validation_documents
+from understudy.pipeline.iteration import keep_version
 from understudy.records import Annotation, Document, Outcome
 
 if TYPE_CHECKING:
@@ -49,8 +50,10 @@ class Validation:
 
 
 def validate(project: Project) -> Validation:
-    """Score the teacher on all of gold dev, filled up from demo; asks what it was not asked yet."""
-    return judge_annotations(project, teach(project, validation_documents(project)))
+    """Score the teacher on all of gold dev, filled up from demo; asks what it was not asked yet, keeps the scores."""
+    validation = judge_annotations(project, teach(project, validation_documents(project)))
+    keep_version(project, validation)
+    return validation
 
 
 def judge_annotations(project: Project, annotations: Mapping[str, Annotation]) -> Validation:
