@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from understudy.embedding import Encoder
     from understudy.pipeline.annotation import AnnotationSummary
     from understudy.pipeline.arms import TrainedArm
+    from understudy.pipeline.iteration import Iteration
     from understudy.pipeline.plan import Plan
     from understudy.pipeline.result import RunResult
     from understudy.pipeline.validation import Validation
@@ -209,6 +210,12 @@ class Project:
         from understudy.pipeline.result import evaluate
 
         return evaluate(self)
+
+    def iterate(self, validation: Validation) -> Iteration:
+        """Where the codebook stands: disagreements, versions with scores, what an edit made stale; asks nothing."""
+        from understudy.pipeline.iteration import iterate
+
+        return iterate(self, validation)
 
     def report(self) -> RunResult:
         """Evaluate and write the page and its numbers."""
