@@ -130,6 +130,27 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What the calls of a teacher took.
+
+    Attributes
+    ----------
+    n_replies, n_failures : attempts that brought a reply, and that did not.
+    prompt_tokens, completion_tokens, cached_tokens : of the replies whose server counts them.
+    n_uncounted : replies without a count.
+    cost_usd : of the replies; None if the price of any is unknown.
+    """
+
+    n_replies: int = 0
+    n_failures: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    n_uncounted: int = 0
+    cost_usd: float | None = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Provenance:
     """Who annotated, from what, with which settings.
 

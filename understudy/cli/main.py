@@ -17,6 +17,7 @@ from typer.exceptions import TyperException
 
 from understudy.cli import (
     annotate,
+    backup,
     check,
     demo,
     doctor,
@@ -25,14 +26,32 @@ from understudy.cli import (
     plan,
     predict,
     report,
+    resume,
     run,
+    status,
     train,
     validate,
 )
 from understudy.cli.console import print_error, print_lines
 from understudy.errors import UnderstudyError, UserError
 
-COMMANDS = (init, check, plan, validate, annotate, train, evaluate, report, run, predict, doctor, demo)
+COMMANDS = (
+    init,
+    check,
+    plan,
+    validate,
+    annotate,
+    train,
+    evaluate,
+    report,
+    run,
+    resume,
+    status,
+    backup,
+    predict,
+    doctor,
+    demo,
+)
 
 DEBUG_VARIABLE = "UNDERSTUDY_DEBUG"
 EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}

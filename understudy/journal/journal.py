@@ -41,7 +41,7 @@ from understudy.journal.rows import (
     validation_row,
 )
 from understudy.journal.writer import BUSY_TIMEOUT_S, Writer, acquire, release
-from understudy.records import Annotation, HumanLabel, Reply, Request, Role, ValidationRecord
+from understudy.records import Annotation, HumanLabel, Reply, Request, Role, Usage, ValidationRecord
 
 TABLES = ("requests", "replies", "failures", "annotations", "human_labels", "gold_roles", "runs", "validations")
 
@@ -179,6 +179,23 @@ class Journal:
             " - (select count(*) from failures where request_key = key and not is_maybe_billed))) from requests)"
         )
         return float(paid + uncertain)
+
+    def usage(self, teacher: str) -> Usage:
+        """What the calls of a teacher took so far."""
+        rows = self._read(
+            "select count(*), total(prompt_tokens), total(completion_tokens), total(cached_tokens),"
+            " total(prompt_tokens is null), total(cost_usd), total(cost_usd is null)"
+            " from replies join requests on key = request_key where teacher = ?",
+            (stored(teacher),),
+        )
+        ((n_failures,),) = self._read(
+            "select count(*) from failures join requests on key = request_key where teacher = ?", (stored(teacher),)
+        )
+        n_replies, prompt, completion, cached, uncounted, cost_usd, n_unpriced = rows[0]
+        return Usage(
+            n_replies, n_failures, int(prompt), int(completion), int(cached), int(uncounted),
+            None if n_unpriced else cost_usd,
+        )  # fmt: skip
 
     def spent_tokens(self) -> int:
         """Tokens of prompts and answers so far; where they were not counted, or it is unknown how a call ended, bytes.

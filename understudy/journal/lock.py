@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from understudy.errors import StoreError
 
+LOCK_SUFFIX = ".lock"
 HOLDER_BYTES = 1000
 LOCKED_AT = 1 << 30
 """Byte that Windows locks: beyond the text, so that others can read who holds the lock."""
@@ -50,6 +51,20 @@ class WriterLock:
         """Give the lock back."""
         self._file.truncate(0)
         self._file.close()
+
+
+def holder(journal: Path) -> str:
+    """The process that writes to a journal, in words; "" if there is none."""
+    path = journal.with_name(journal.name + LOCK_SUFFIX)
+    try:
+        with path.open("r+b", buffering=0) as file:
+            try:
+                _lock(file)
+            except BlockingIOError:
+                return _holder(file)
+    except OSError:  # no lock file, or one that cannot be opened: nobody writes
+        return ""
+    return ""
 
 
 def _opened(path: Path) -> IO[bytes]:

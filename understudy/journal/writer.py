@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from understudy.errors import StoreError
-from understudy.journal.lock import WriterLock
+from understudy.journal.lock import LOCK_SUFFIX, WriterLock
 from understudy.journal.migrations import migrate
 from understudy.journal.opening import create, refuse_damaged
 
@@ -39,7 +39,7 @@ class Writer:
         self.n_users = 0
         self._process = os.getpid()
         self._queue: queue.SimpleQueue[tuple[Write, Future[None]] | None] = queue.SimpleQueue()
-        self._lock = WriterLock(path.with_name(path.name + ".lock"))
+        self._lock = WriterLock(path.with_name(path.name + LOCK_SUFFIX))
         try:
             self._connection = _connected(path)
         except BaseException:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 
 from understudy.corpus import text_digest
+from understudy.pipeline.accounts import keep_plan
+from understudy.pipeline.changes import announce_changes, remember_asked
 from understudy.pipeline.labelling import Labelling
 from understudy.pipeline.teachers import open_teacher
 from understudy.records import Annotation, Document, Outcome, Role
@@ -110,6 +112,9 @@ def teach(project: Project, documents: Sequence[Document]) -> dict[str, Annotati
         have = {d.id: known[d.id] for d in documents if d.id in known and is_about(known[d.id], d)}
         missing = documents_to_ask(documents, have)
         if missing:
+            announce_changes(project, journal, len(missing))
+            remember_asked(project, journal)
+            keep_plan(project, journal, opened, documents, missing)
             models = (annotation.provenance.model for annotation in have.values())
             labelling = Labelling(project.listener, len(missing), len(project.task.labels), models)
             with _answering(opened.connect(journal), missing, labelling) as answers:

@@ -26,8 +26,8 @@ BYTES_PER_TOKEN = 4.0
 BYTES_PER_TOKEN_AT_LEAST = 2.5
 TURNS_AT_MOST = 2
 UNKNOWN_PRICE = (
-    "cost: unknown, because the price is (set teacher.price_in_usd and price_out_usd, or add the model to `prices.toml`; "
-    "teacher.budget_tokens limits tokens instead)"
+    "cost: unknown, because the price is (set teacher.price_in_usd and price_out_usd, or add the model to "
+    "`prices.toml`; teacher.budget_tokens limits tokens instead)"
 )
 
 

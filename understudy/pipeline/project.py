@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from understudy.pipeline.iteration import Iteration
     from understudy.pipeline.plan import Plan
     from understudy.pipeline.result import RunResult
+    from understudy.pipeline.status import Status
     from understudy.pipeline.validation import Validation
     from understudy.scoring import ScoreSummary
 
@@ -175,6 +176,23 @@ class Project:
         with Journal.open(path, read_only=True) as journal:
             yield journal
 
+    @property
+    def journal_path(self) -> Path:
+        """Where the journal is, or will be."""
+        return self.folder / JOURNAL_NAME
+
+    def status(self) -> Status:
+        """What is done, left and spent, and who is at work; works while another process runs."""
+        from understudy.pipeline.status import status
+
+        return status(self)
+
+    def backup(self, target: Path) -> Path:
+        """Copy the journal, also while another process writes to it; the file that was made."""
+        from understudy.pipeline.status import backup
+
+        return backup(self, target)
+
     def check(self) -> tuple[Remark, ...]:
         """What a careful colleague would notice; changes nothing."""
         from understudy.pipeline.checking import check
@@ -193,6 +211,12 @@ class Project:
 
         return validate(self)
 
+    def iterate(self, validation: Validation) -> Iteration:
+        """Where the codebook stands: disagreements, versions with scores, what an edit made stale; asks nothing."""
+        from understudy.pipeline.iteration import iterate
+
+        return iterate(self, validation)
+
     def annotate(self) -> AnnotationSummary:
         """Let the teacher label the pool and the gold texts it is compared on; asks nothing twice."""
         from understudy.pipeline.annotation import annotate
@@ -210,12 +234,6 @@ class Project:
         from understudy.pipeline.result import evaluate
 
         return evaluate(self)
-
-    def iterate(self, validation: Validation) -> Iteration:
-        """Where the codebook stands: disagreements, versions with scores, what an edit made stale; asks nothing."""
-        from understudy.pipeline.iteration import iterate
-
-        return iterate(self, validation)
 
     def report(self) -> RunResult:
         """Evaluate and write the page and its numbers."""

@@ -101,6 +101,7 @@ def _teacher(teacher: TeacherResult) -> dict[str, Any]:
             }
             for one in teacher.consistency
         ],
+        "account": None if teacher.account is None else asdict(teacher.account),
         "trust": None if teacher.trust is None else teacher.trust.to_json(),
     }
 

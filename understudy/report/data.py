@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.evaluation import Comparison, GateVerdict, Interval, Scores, TrustReport
-from understudy.records import Outcome, Remark, Role, Value
+from understudy.records import Outcome, Remark, Role, Usage, Value
 from understudy.settings import Codebook
 
 
@@ -64,11 +64,34 @@ class ConsistencyLevel:
 
 
 @dataclass(frozen=True)
+class Account:
+    """What asking was planned to take, and what it took.
+
+    Attributes
+    ----------
+    planned_calls, planned_calls_at_most : without and with a second question for each.
+    planned_prompt_tokens : expected, from a random sample of real prompts.
+    planned_usd, planned_usd_at_most : None if the price was unknown.
+    used : of this teacher in this project, whatever the codebook and prompt were.
+    price : per million tokens and who says so; "" if unknown.
+    """
+
+    planned_calls: int
+    planned_calls_at_most: int
+    planned_prompt_tokens: int
+    planned_usd: float | None
+    planned_usd_at_most: float | None
+    used: Usage
+    price: str = ""
+
+
+@dataclass(frozen=True)
 class TeacherResult:
     """Who labelled, how it was validated and what it did.
 
     Attributes
     ----------
+    account : planned against actual; None for a teacher that is free.
     trust : stored trust beside raw consistency on gold dev, out of fold; None without any.
     """
 
@@ -83,6 +106,7 @@ class TeacherResult:
     n_replicates: int
     cost_usd: float | None
     models_answered: tuple[str, ...] = ()
+    account: Account | None = None
     trust: TrustReport | None = None
 
 

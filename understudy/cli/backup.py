@@ -1,0 +1,30 @@
+"""`understudy backup`: copy the journal while it may be in use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from understudy.cli.console import print_json, print_lines
+from understudy.cli.options import HERE, AsJson, ProjectOption, open_project
+
+
+def backup(
+    target: Annotated[Path, typer.Argument(help="File to make, or a folder to put it into.")],
+    project: ProjectOption = HERE,
+    as_json: AsJson = False,
+) -> int:
+    """Copy the journal, the only file that must not be lost; also while a run is writing to it.
+
+    A plain copy of the file may miss what still stands in its write-ahead log; this one never does.
+
+    Example: understudy backup /media/disk/journal-copy.sqlite --project my-project
+    """
+    made = open_project(project, []).backup(target)
+    if as_json:
+        print_json({"backup": str(made), "bytes": made.stat().st_size})
+    else:
+        print_lines([f"{made}: {made.stat().st_size:,} bytes"])
+    return 0
