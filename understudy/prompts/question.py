@@ -13,6 +13,7 @@ from understudy.codebook import Codebook, Task, task_of
 from understudy.prompts.masking import Mask
 from understudy.prompts.parse import parse
 from understudy.prompts.render import Message, render, render_repair
+from understudy.prompts.schema import Schema, answer_schema
 from understudy.prompts.templating import PLAIN
 from understudy.records import Answer, Document
 
@@ -27,11 +28,13 @@ class Wording:
     mask : what is replaced in all texts before they are sent; None for nothing.
     orders : label names in the order in which they are shown, one order for each replicate (then again from the
         first); empty for the codebook's order.
+    is_structured : ask for JSON, as `schema.answer_schema` describes it; kinds of task without a schema are not.
     """
 
     paraphrase: str = PLAIN
     mask: Mask | None = None
     orders: tuple[tuple[str, ...], ...] = ()
+    is_structured: bool = False
 
     def order(self, names: tuple[str, ...], replicate: int) -> tuple[str, ...]:
         """Some labels in the order in which a replicate shows them."""
@@ -53,11 +56,13 @@ class Question:
     messages : what is sent.
     task : what is asked: the labels shown, in the order shown.
     full : what is labelled: all labels in codebook order.
+    schema : what the answer is held to where the endpoint can do that; None for free text.
     """
 
     messages: tuple[Message, ...]
     task: Task
     full: Task
+    schema: Schema | None = None
 
     def read(self, reply: str) -> Answer:
         """The answer in a reply, as `parse` reads it; a set of labels in codebook order."""
@@ -66,7 +71,7 @@ class Question:
 
     def repair(self, answer: Answer, reply: str) -> Message:
         """What to ask after an unreadable reply."""
-        return render_repair(self.task, answer, reply)
+        return render_repair(self.task, answer, reply, is_structured=self.schema is not None)
 
 
 def pose(
@@ -89,6 +94,7 @@ def pose(
     """
     shown = wording.order(labels or task.labels, replicate)
     asked = task if shown == task.labels else _task_showing(task.codebook, shown)
+    schema = answer_schema(asked) if wording.is_structured else None
     messages = render(
         asked,
         _masked(document, wording.mask),
@@ -96,8 +102,9 @@ def pose(
         nonce,
         paraphrase=wording.paraphrase,
         is_narrowed=len(shown) < len(task.labels),
+        is_structured=schema is not None,
     )
-    return Question(messages, asked, task)
+    return Question(messages, asked, task, schema)
 
 
 def _masked(document: Document, mask: Mask | None) -> Document:

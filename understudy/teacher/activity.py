@@ -18,6 +18,7 @@ class Activity:
     pause_reason : why, in the server's words.
     n_replies : replies that came in this run; `n_cut` of them ended at the ceiling of tokens.
     models : replies in this run by the model that the server said it was.
+    no_schema_reason : why answers are no longer held to a schema, in the server's words; "" if they are, or never were.
     """
 
     n_in_flight: int = 0
@@ -28,6 +29,7 @@ class Activity:
     n_replies: int = 0
     n_cut: int = 0
     models: Mapping[str, int] = field(default_factory=dict)
+    no_schema_reason: str = ""
 
 
 Watch = Callable[[Activity], None]

@@ -17,6 +17,7 @@ import numpy as np
 
 from understudy.errors import TeacherError
 from understudy.prompts import Message
+from understudy.prompts.schema import Schema
 from understudy.records import Outcome, Reply, Request
 from understudy.teacher.activity import Activity
 from understudy.teacher.identity import canonical, request_key
@@ -199,12 +200,14 @@ class Driver:
         replicate: int,
         turn: int,
         max_tokens: int | None = None,
+        schema: Schema | None = None,
     ) -> Exchange:
         """The reply to a question: from the store, from the same question in flight, or from the model.
 
         Parameters
         ----------
         max_tokens : ceiling of this answer; None for the provider's usual one.
+        schema : JSON schema that the answer is held to; None for free text.
 
         Raises
         ------
@@ -215,7 +218,7 @@ class Driver:
         Stopped
             If it has been stopped.
         """
-        body = canonical(self._provider.body(messages, max_tokens))
+        body = canonical(self._provider.body(messages, max_tokens, schema))
         key = request_key(self._provider.url, body, replicate, turn)
         is_shared = key in self._used
         self._used.add(key)

@@ -24,7 +24,8 @@ from understudy.teacher.driver import Driver, Effort, Exchange, Stopped, Store
 from understudy.teacher.flow import converse
 from understudy.teacher.money import Budget, Charge, Limits, Prices
 from understudy.teacher.patience import Clock
-from understudy.teacher.provider import CallError, Provider
+from understudy.teacher.probability import label_probability
+from understudy.teacher.provider import CallError, Completion, Provider, Then
 from understudy.teacher.teacher import conclude, skip, utc_now
 
 Choose = Callable[[Sequence[Document]], Sequence[tuple[Document, ...]]]
@@ -175,6 +176,8 @@ class _Run:
         self._driver: Driver | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_stopped = threading.Event()
+        self._wording = teacher._plan.wording
+        self._no_schema_reason = ""
 
     def stop(self) -> None:
         """From any thread: send nothing more."""
@@ -187,7 +190,8 @@ class _Run:
 
     def activity(self) -> Activity:
         """From any thread: what goes on."""
-        return Activity() if self._driver is None else self._driver.activity()
+        activity = Activity() if self._driver is None else self._driver.activity()
+        return replace(activity, no_schema_reason=self._no_schema_reason)
 
     async def main(self) -> None:
         """Ask about all documents; the first error stops the others and is raised when they have ended."""
@@ -246,16 +250,7 @@ class _Run:
             return skip(document, remark, provenance)
         answers, exchanges = [], []
         for replicate in range(self._teacher._settings.replicates):
-            question = pose(
-                self._teacher._task,
-                sendable,
-                shown.demonstrations,
-                plan.nonce,
-                plan.wording,
-                labels=shown.labels,
-                replicate=replicate,
-            )
-            answer, used = await self._ask(driver, question, document.id, replicate)
+            answer, used = await self._answer(driver, sendable, shown, replicate)
             answers.append(answer)
             exchanges += used
         provenance = replace(
@@ -269,10 +264,30 @@ class _Run:
         )
         return replace(concluded, flags=suspicions(document.text))
 
+    async def _answer(
+        self, driver: Driver, document: Document, shown: _Shown, replicate: int
+    ) -> tuple[Answer, list[Exchange]]:
+        """One answer; in free text from the moment on when the endpoint has said that it cannot hold it to a schema."""
+        while True:
+            question = pose(
+                self._teacher._task,
+                document,
+                shown.demonstrations,
+                self._teacher._plan.nonce,
+                self._wording,
+                labels=shown.labels,
+                replicate=replicate,
+            )
+            try:
+                return await self._ask(driver, question, document.id, replicate)
+            except CallError as exc:
+                self._wording = replace(self._wording, is_structured=False)
+                self._no_schema_reason = exc.message
+
     async def _ask(
         self, driver: Driver, question: Question, document_id: str, replicate: int
     ) -> tuple[Answer, list[Exchange]]:
-        """One whole conversation."""
+        """One whole conversation; raises `CallError` only if it must be held without a schema."""
         repair = question.repair if self._teacher._plan.repair else None
         conversation = converse(question.messages, question.read, repair)
         exchanges: list[Exchange] = []
@@ -280,14 +295,18 @@ class _Run:
         while True:
             raised = RAISED * self._teacher._provider.max_tokens if asked.is_raised else None
             try:
-                exchange = await driver.ask(asked.messages, document_id, replicate, len(exchanges), max_tokens=raised)
+                exchange = await driver.ask(
+                    asked.messages, document_id, replicate, len(exchanges), max_tokens=raised, schema=question.schema
+                )
             except CallError as exc:
+                if exc.then is Then.ASK_PLAINLY and question.schema is not None:
+                    raise
                 return Answer(exc.outcome, reason=exc.message), exchanges
             exchanges.append(exchange)
             try:
                 asked = conversation.send(exchange.completion)
             except StopIteration as stop:
-                return stop.value, exchanges
+                return _with_probability(question.task, stop.value, exchange.completion), exchanges
 
     def _screened(self, document: Document) -> tuple[Document | None, str]:
         """What is sent of a document, and a remark; None if nothing is."""
@@ -342,6 +361,12 @@ class _Questions:
         narrow = self._plan.narrow
         labels = [()] * len(documents) if narrow is None else narrow(documents, chosen)
         return [_Shown(tuple(some), tuple(names)) for some, names in zip(chosen, labels, strict=True)]
+
+
+def _with_probability(task: Task, answer: Answer, completion: Completion) -> Answer:
+    """The answer with the probability of its tokens as confidence, which says more than what a model states."""
+    probability = label_probability(task, answer, completion)
+    return answer if probability is None else replace(answer, confidence=probability)
 
 
 def _nobody(_activity: Activity) -> None:
