@@ -7,13 +7,32 @@
         BudgetSpent      the money or call limit is reached (exit 3, resumable)
       StoreError         the journal is locked, damaged or too new (exit 5)
 
-A message says where, what was expected and what was found; `hint` says what to do.
+A message says where, what was expected and what was found; `hint` says what to do. What was given to `keep_secret`
+stands in no message.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+
+REDACTED = "[key]"
+SHORTEST_SECRET = 8
+"""Shorter ones are no keys, and leaving them out would tear words apart."""
+_SECRETS: set[str] = set()
+
+
+def keep_secret(value: str) -> None:
+    """Leave a value, such as an API key, out of every message of this process from now on."""
+    if len(value) >= SHORTEST_SECRET:
+        _SECRETS.add(value)
+
+
+def without_secrets(text: str) -> str:
+    """A text in which every known secret is replaced by ``[key]``."""
+    for secret in sorted(_SECRETS, key=len, reverse=True):
+        text = text.replace(secret, REDACTED)
+    return text
 
 
 class UnderstudyError(Exception):
@@ -28,9 +47,9 @@ class UnderstudyError(Exception):
     exit_code = 2
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = without_secrets(message)
+        self.hint = without_secrets(hint)
+        super().__init__(self.message)
 
 
 class UserError(UnderstudyError):

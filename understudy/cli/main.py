@@ -23,6 +23,7 @@ from understudy.cli import (
     doctor,
     evaluate,
     init,
+    keys,
     plan,
     predict,
     report,
@@ -33,7 +34,7 @@ from understudy.cli import (
     validate,
 )
 from understudy.cli.console import print_error, print_lines
-from understudy.errors import UnderstudyError, UserError
+from understudy.errors import UnderstudyError, UserError, without_secrets
 
 COMMANDS = (
     init,
@@ -49,6 +50,7 @@ COMMANDS = (
     status,
     backup,
     predict,
+    keys,
     doctor,
     demo,
 )
@@ -154,7 +156,7 @@ def _usage_message(error: TyperException) -> str:
 def _unexpected(error: Exception) -> UserError:
     """One line for a fault of ours; the traceback, without the values of variables, goes to a file."""
     with NamedTemporaryFile("w", prefix="understudy-", suffix=".log", delete=False, encoding="utf-8") as file:
-        file.write("".join(traceback.format_exception(error)))
+        file.write(without_secrets("".join(traceback.format_exception(error))))
     return UserError(
         f"unexpected {type(error).__name__}: {error}",
         f"This should not happen. The details are in {file.name}; `understudy doctor` says whether the machine is fit.",

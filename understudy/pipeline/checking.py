@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from understudy.codebook import lint
 from understudy.corpus import check_corpus
 from understudy.records import Remark
+from understudy.settings import FILE_NAME
 
 if TYPE_CHECKING:
     from understudy.pipeline.project import Project
@@ -15,7 +16,15 @@ if TYPE_CHECKING:
 
 def check(project: Project) -> tuple[Remark, ...]:
     """Remarks on the codebook, then on pool and gold."""
-    return tuple(_on_codebook(project)) + tuple(_on_corpus(project))
+    return tuple(_on_keys(project)) + tuple(_on_codebook(project)) + tuple(_on_corpus(project))
+
+
+def _on_keys(project: Project) -> Iterator[Remark]:
+    from understudy.teacher.keys import looks_like_key
+
+    if looks_like_key((project.folder / FILE_NAME).read_text(encoding="utf-8", errors="replace")):
+        details = ("remove it, revoke it at the provider, and run `understudy keys set`: this file is shared and kept",)
+        yield Remark("warning", f"{FILE_NAME} holds something that looks like an API key", details)
 
 
 def _on_codebook(project: Project) -> Iterator[Remark]:

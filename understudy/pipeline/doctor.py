@@ -90,10 +90,11 @@ def _project(folder: Path) -> Iterator[Remark]:
 def _key(settings: Settings) -> Iterator[Remark]:
     if settings.teacher.kind != "openai":
         return
+    from understudy.teacher.keys import find_key
+
     name = settings.teacher.api_key_env
-    key = os.environ.get(name, "")
-    if key:
-        yield Remark("ok", f"{name} is set, ends in …{key[-4:]}" if len(key) > 12 else f"{name} is set")
+    if find_key(name):
+        yield Remark("ok", f"{name} is there")
     else:
         yield Remark("warning", f"{name} is not set", ("local servers may need none; hosted ones do",))
 

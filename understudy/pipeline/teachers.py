@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -115,12 +114,13 @@ def _language_model(
     project: Project, journal: Journal, demo: Sequence[Document], digest: str, wording: Wording
 ) -> Teacher:
     from understudy.teacher import LanguageModelTeacher, OpenAICompatible, PromptPlan
+    from understudy.teacher.keys import find_key
 
     settings = project.settings
     provider = OpenAICompatible(
         settings.teacher.base_url,
         settings.teacher.model,
-        os.environ.get(settings.teacher.api_key_env, ""),
+        find_key(settings.teacher.api_key_env),
         temperature=settings.teacher.temperature,
         max_tokens=settings.teacher.max_tokens,
     )
