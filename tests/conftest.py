@@ -1,5 +1,6 @@
 """What several rooms' tests share."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -31,4 +32,14 @@ def tiny_bert(tmp_path_factory) -> Path:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         BertModel(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of public data sets beside the repository; tests that need it are skipped where it is absent."""
+    beside = Path(__file__).resolve().parents[1].parent / "shared" / "data"
+    folder = Path(os.environ.get("UNDERSTUDY_SHARED_DATA", beside))
+    if not folder.is_dir():
+        pytest.skip(f"no public data in {folder}; set UNDERSTUDY_SHARED_DATA to run this")
     return folder

@@ -10,13 +10,13 @@ from understudy.settings import Codebook, Label
 
 TASK = task_of(Codebook(labels=(Label(name="a"), Label(name="b"))))
 SETS = task_of(Codebook(kind="multilabel", labels=(Label(name="a"), Label(name="b"))))
-CONSISTENCY, STUDENT, NEIGHBOURS, CONFIDENCE, LENGTH, UNREAD, REPAIRED = range(7)
+CONSISTENCY, STUDENT, NEIGHBOURS, CONFIDENCE, LENGTH, UNREAD, REPAIRED, FLAGGED = range(8)
 
 
-def annotation(value, answers=(), n_asked=1, confidence=None, request_keys=()):
+def annotation(value, answers=(), n_asked=1, confidence=None, request_keys=(), flags=()):
     outcome = Outcome.UNPARSED if value is None else Outcome.LABELLED
     who = Provenance("t", request_keys=request_keys)
-    return Annotation("x", "", outcome, value, who, tuple(answers), n_asked, confidence=confidence)
+    return Annotation("x", "", outcome, value, who, tuple(answers), n_asked, confidence=confidence, flags=flags)
 
 
 def features(annotations, vectors=None, task=TASK, texts=None):
@@ -54,7 +54,7 @@ def test_columns_that_can_be_worked_by_hand():
     table = features(
         [
             annotation("a", "aab", 4, confidence=0.8, request_keys="1234"),
-            annotation("b", "b", 1, request_keys="12"),
+            annotation("b", "b", 1, request_keys="12", flags=("instruction",)),
         ],
         texts=["", "four"],
     )
@@ -64,7 +64,8 @@ def test_columns_that_can_be_worked_by_hand():
     assert table[:, LENGTH] == pytest.approx([0, np.log(5)])
     assert table[:, UNREAD] == pytest.approx([0.25, 0])
     assert table[:, REPAIRED].tolist() == [0, 1]  # two requests for one answer
-    assert table[:, REPAIRED + 1 :].tolist() == [[1, 0], [0, 1]]
+    assert table[:, FLAGGED].tolist() == [0, 1]
+    assert table[:, FLAGGED + 1 :].tolist() == [[1, 0], [0, 1]]
 
 
 @pytest.mark.parametrize("stated", [0.0, 1.0])
@@ -130,7 +131,7 @@ def test_sets_of_labels_are_compared_whole():
     table = features(annotations, vectors, SETS)
     assert table[0, NEIGHBOURS] == 0
     assert table[0, STUDENT] < 0 < table[1:, STUDENT].min()
-    assert table[0, REPAIRED + 1 :].tolist() == [1, 1]
+    assert table[0, FLAGGED + 1 :].tolist() == [1, 1]
 
 
 def test_a_label_that_only_one_text_has_is_not_certainly_wrong():

@@ -49,9 +49,9 @@ def trust_features(
     """Features of labelled annotations; a row each.
 
     Columns: consistency, a student's probability of the value, share of the 10 nearest texts with the same value,
-    stated confidence, length, share of unreadable answers, whether one was repaired, then for each label whether the
-    value has it. Student and neighbours know the teacher's other labels only, so that every text stands as the texts
-    without human labels do.
+    stated confidence, length, share of unreadable answers, whether one was repaired, whether the text is suspicious,
+    then for each label whether the value has it. Student and neighbours know the teacher's other labels only, so that
+    every text stands as the texts without human labels do.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def trust_features(
 
     Returns
     -------
-    array of shape (n, 7 + K), nan where there is nothing to know
+    array of shape (n, 8 + K), nan where there is nothing to know
     """
     values = [_value(annotation) for annotation in annotations]
     encoded = task.encode(values)
@@ -80,6 +80,7 @@ def trust_features(
             [np.log1p(len(document.text)) for document in documents],
             [1 - len(given) / max(a.n_asked, len(given)) for a, given in zip(annotations, answers, strict=True)],
             [len(a.provenance.request_keys) > a.n_asked for a in annotations],
+            [bool(a.flags) for a in annotations],
             encoded,
         ]
     )
