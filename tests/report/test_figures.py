@@ -84,6 +84,15 @@ def test_nothing_to_draw_gives_no_figure(six_labels):
     assert draw_trust(None) is None
 
 
+def test_labellers_that_find_hardly_anything_can_be_placed(six_labels):
+    """Recall of 0.02: lines of equal F1 that need more recall than the axis shows are left out."""
+    arms = tuple(
+        replace(arm, scores=replace(arm.scores, headline=replace(arm.scores.headline, precision=0.1, recall=0.02)))
+        for arm in six_labels.arms
+    )
+    assert draw_precision_recall(replace(six_labels, arms=arms)) is not None
+
+
 def test_trust_is_drawn_also_where_every_answer_was_single_and_right():
     """One bin of consistency, one point of coverage, nothing wrong: axes still have a size."""
     report = report_trust([0.9, 0.95, 0.9], [1, 1, 1], [1, 1, 1], np.random.default_rng(0), n_resamples=5)

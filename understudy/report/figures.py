@@ -322,7 +322,8 @@ def _ends_of(arms: Sequence[ArmResult], name: str) -> list[float]:
 
 def _paint_equal_f1(axes: Any) -> None:
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
-    for f1 in np.arange(0.05, 1.0, 0.05):
+    levels = np.arange(0.05, 1.0, 0.05)
+    for f1 in levels[levels / 2 + 1e-3 < right]:
         recall = np.linspace(max(left, f1 / 2 + 1e-3), right, 200)
         precision = f1 * recall / (2 * recall - f1)
         axes.plot(recall, precision, color=FAINT, linewidth=0.7, zorder=0)
