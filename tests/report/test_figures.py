@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from understudy.evaluation import Interval, report_trust
 from understudy.report.figures import (
     FIGURE_NAMES,
+    _paint_equal_f1,
     draw_arms,
     draw_calibration,
     draw_confusion,
@@ -84,13 +86,13 @@ def test_nothing_to_draw_gives_no_figure(six_labels):
     assert draw_trust(None) is None
 
 
-def test_labellers_that_find_hardly_anything_can_be_placed(six_labels):
-    """Recall of 0.02: lines of equal F1 that need more recall than the axis shows are left out."""
-    arms = tuple(
-        replace(arm, scores=replace(arm.scores, headline=replace(arm.scores.headline, precision=0.1, recall=0.02)))
-        for arm in six_labels.arms
-    )
-    assert draw_precision_recall(replace(six_labels, arms=arms)) is not None
+def test_lines_of_equal_f1_stay_where_the_axis_is():
+    """F1 needs a recall above F1 / 2: an axis that ends at 0.12 has the lines up to 0.2."""
+    axes = Figure().add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, 0.12), ylim=(0, 0.2))
+    _paint_equal_f1(axes)
+    assert len(axes.lines) == 4
+    assert all(line.get_xdata().max() <= 0.12 and line.get_ydata().min() > 0 for line in axes.lines)
 
 
 def test_trust_is_drawn_also_where_every_answer_was_single_and_right():
