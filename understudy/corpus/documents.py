@@ -68,7 +68,7 @@ def read_recorded(paths: Sequence[Path], data: DataSettings, column: str) -> dic
             if recorded.setdefault(identifier, answers) != answers:
                 raise UserError(f"{path.name}: `{identifier}` has other answers than in an earlier file.", "Keep one.")
     if paths and column not in columns:
-        raise missing_column(column, sorted(columns), ", ".join(path.name for path in paths))
+        raise missing_column(column, columns, ", ".join(path.name for path in paths))
     return recorded
 
 

@@ -66,7 +66,8 @@ def column_cell(row: Row, column: str, path: Path) -> str | None:
 
 def missing_column(column: str, columns: dict[str, str | None] | set[str], place: str) -> UserError:
     """The error for a column that is not there."""
-    found = ", ".join(f"`{name}`" for name in columns) or "none"
+    named = sorted(columns) if isinstance(columns, set) else list(columns)
+    found = ", ".join(f"`{name}`" for name in named) or "none"
     return UserError(
         f"{place}: there is no column `{column}`. The columns are {found}.",
         f"{did_you_mean(column, columns)} Name the columns under `[data]` in understudy.toml.",
