@@ -35,7 +35,10 @@ class Call:
 
     @property
     def question(self) -> str:
-        return self.body["messages"][-1]["content"]
+        """The last turn, in each protocol."""
+        turn = (self.body.get("messages") or self.body["contents"])[-1]
+        content = turn.get("content") or turn["parts"]
+        return content if isinstance(content, str) else "".join(part["text"] for part in content)
 
     @property
     def hash(self) -> str:

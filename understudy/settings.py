@@ -122,22 +122,36 @@ class PromptSettings(Table):
     mask_names: tuple[str, ...] = Field((), description="The names that `name` in `mask` replaces.")
 
 
+VENDORS = {
+    "openai": ("https://api.openai.com/v1", "OPENAI_API_KEY"),
+    "anthropic": ("https://api.anthropic.com/v1", "ANTHROPIC_API_KEY"),
+    "gemini": ("https://generativelanguage.googleapis.com/v1beta", "GEMINI_API_KEY"),
+}
+"""Kinds of teacher behind an endpoint: the vendor's own address, and where the key usually stands."""
+
+
 class TeacherSettings(Table):
     """Who labels at scale."""
 
-    kind: Literal["nearest-definition", "recorded", "openai"] = Field(
+    kind: Literal["nearest-definition", "recorded", "openai", "anthropic", "gemini"] = Field(
         "nearest-definition",
-        description="Built-in without a key, labels already at hand, or any OpenAI-compatible endpoint.",
+        description="Built-in without a key, labels at hand, any OpenAI-compatible endpoint, Anthropic, or Google.",
     )
     model: str = Field("", description="Model id as the endpoint knows it; for recorded labels, who gave them.")
-    base_url: str = Field("https://api.openai.com/v1", description="Endpoint, up to and without /chat/completions.")
-    api_key_env: str = Field("OPENAI_API_KEY", description="Environment variable that holds the key; may be unset.")
+    base_url: str = Field("", description="Endpoint, up to and without /chat/completions; empty: the vendor's own.")
+    api_key_env: str = Field(
+        "", description="Environment variable that holds the key, may be unset; empty: OPENAI_API_KEY and the like."
+    )
     temperature: float = Field(0.0, ge=0, le=2, description="0 for one answer; above 0 with several replicates.")
     replicates: int = Field(1, ge=1, description="Answers asked for each text.")
     replicate_by: Literal["temperature", "label_order"] = Field(
         "temperature", description="What varies between replicates; `label_order` shuffles the labels for each."
     )
     max_tokens: int = Field(64, ge=1, description="Ceiling of one answer.")
+    structured: Literal["auto", "off"] = Field(
+        "auto", description="Hold answers to a JSON schema until the endpoint says that it cannot, or never."
+    )
+    logprobs: bool = Field(False, description="Take the probability of a label's tokens as the teacher's confidence.")
     concurrency: int = Field(16, ge=1, description="Calls in flight at once; fewer while the provider complains.")
     requests_per_minute: float | None = Field(None, gt=0, description="What the provider allows; empty: no limit.")
     tokens_per_minute: float | None = Field(None, gt=0, description="What the provider allows; empty: no limit.")
@@ -161,6 +175,21 @@ class TeacherSettings(Table):
     max_labels: int | None = Field(None, ge=1, description="Pool texts to label; empty: all of them.")
     recorded: tuple[str, ...] = Field((), description="Recorded labels: files; empty: the pool and gold files.")
     recorded_column: str = Field("teacher", description="Recorded labels: column with one value or a list of them.")
+
+    @property
+    def is_language_model(self) -> bool:
+        """Whether a model is asked behind an endpoint, which can cost money."""
+        return self.kind in VENDORS
+
+    @property
+    def endpoint(self) -> str:
+        """Where the model is reached; "" if none is."""
+        return self.base_url or VENDORS.get(self.kind, ("", ""))[0]
+
+    @property
+    def key_name(self) -> str:
+        """The environment variable that holds the key; "" if none is needed."""
+        return self.api_key_env or VENDORS.get(self.kind, ("", ""))[1]
 
     @property
     def name(self) -> str:

@@ -46,19 +46,24 @@ def test_body_is_a_message_with_a_marked_system_block():
         "temperature": 0.0,
         "system": [{"type": "text", "text": "codebook", "cache_control": MARK}],
         "messages": [
-            {"role": "user", "content": "one"},
-            {"role": "assistant", "content": "pos"},
-            {"role": "user", "content": "two"},
+            {"role": "user", "content": [{"type": "text", "text": "one"}]},
+            {"role": "assistant", "content": [{"type": "text", "text": "pos"}]},
+            {"role": "user", "content": [{"type": "text", "text": "two"}]},
         ],
     }
 
 
-def test_fixed_demonstrations_are_marked_where_they_end():
-    provider = Anthropic("https://host/v1", "claude-x", has_fixed_demonstrations=True)
-    turns = provider.body(QUESTION)["messages"]
-    assert turns[1] == {"role": "assistant", "content": [{"type": "text", "text": "pos", "cache_control": MARK}]}
-    assert turns[2]["content"] == "two"
-    assert provider.body((QUESTION[0], QUESTION[3]))["messages"] == [{"role": "user", "content": "two"}]
+@pytest.mark.parametrize(("n_shared", "marked"), [(0, ""), (1, "codebook"), (3, "codebook pos"), (9, "codebook pos")])
+def test_marks_stand_where_what_all_texts_share_ends(n_shared, marked):
+    body = Anthropic("https://host/v1", "claude-x", n_shared=n_shared).body(QUESTION)
+    blocks = [*body["system"], *(block for turn in body["messages"] for block in turn["content"])]
+    assert " ".join(block["text"] for block in blocks if "cache_control" in block) == marked
+    assert [block["text"] for block in blocks] == ["codebook", "one", "pos", "two"]
+
+
+def test_the_question_itself_is_never_marked():
+    (turn,) = Anthropic("https://host/v1", "claude-x", n_shared=3).body((QUESTION[0], QUESTION[3]))["messages"]
+    assert turn["content"] == [{"type": "text", "text": "two"}]
 
 
 def test_schema_ceiling_and_own_temperature():

@@ -88,11 +88,11 @@ def _project(folder: Path) -> Iterator[Remark]:
 
 
 def _key(settings: Settings) -> Iterator[Remark]:
-    if settings.teacher.kind != "openai":
+    if not settings.teacher.is_language_model:
         return
     from understudy.teacher.keys import find_key
 
-    name = settings.teacher.api_key_env
+    name = settings.teacher.key_name
     if find_key(name):
         yield Remark("ok", f"{name} is there")
     else:

@@ -51,6 +51,7 @@ class Labelling:
         self._n_same = 0
         self._paused_until = 0.0
         self._is_cut_said = False
+        self._is_no_schema_said = False
         self._heard_at = time.monotonic()
 
     def tell(self, annotation: Annotation, money: str) -> None:
@@ -65,7 +66,7 @@ class Labelling:
         """What the teacher is doing, about once a second."""
         oldest = f", oldest {activity.oldest_s:,.0f} s" if activity.n_in_flight else ""
         self._in_flight = f"{activity.n_in_flight:,} in flight{oldest}"
-        for line in (*self._pause(activity), *self._many_cut(activity)):
+        for line in (*self._pause(activity), *self._many_cut(activity), *self._no_schema(activity)):
             self._listener.say(line)
             self._heard_at = time.monotonic()
         if time.monotonic() - self._heard_at > QUIET_S:
@@ -100,6 +101,14 @@ class Labelling:
             yield (
                 f"warning: {activity.n_cut:,} of {activity.n_replies:,} answers were cut at `teacher.max_tokens`; each "
                 "is paid for and asked again with more room. Raise it, or ask for the label alone."
+            )
+
+    def _no_schema(self, activity: Activity) -> Iterator[str]:
+        if activity.no_schema_reason and not self._is_no_schema_said:
+            self._is_no_schema_said = True
+            yield (
+                f"the endpoint cannot hold answers to a schema ({activity.no_schema_reason}); it is asked for plain "
+                'text instead. `teacher.structured = "off"` asks so from the start.'
             )
 
     def _other_model(self, model: str) -> Iterator[str]:

@@ -141,7 +141,7 @@ class Project:
     @property
     def teacher_costs_money(self) -> bool:
         """Whether asking the teacher can cost anything."""
-        return self.settings.teacher.kind == "openai"
+        return self.settings.teacher.is_language_model
 
     def spent_usd(self) -> float:
         """What the teacher has cost so far, replies of unknown price counted as 0."""

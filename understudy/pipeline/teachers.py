@@ -6,7 +6,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from understudy.journal import Journal
     from understudy.pipeline.project import Project
     from understudy.prompts import Wording
-    from understudy.teacher import Teacher
+    from understudy.settings import Settings
+    from understudy.teacher import Provider, Teacher
 
 
 NONCE = "nonce"
+ANSWERS_DEPEND_ON = {"kind", "model", "base_url", "temperature", "replicates", "max_tokens", "structured", "logprobs"}
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def _open_llm(project: Project, wording: Wording | None = None) -> OpenedTeacher
     from understudy.prompts import NEEDS_VECTORS, template_digest
 
     settings = project.settings
-    wording = wording or wording_of(project)
+    wording = replace(wording or wording_of(project), is_structured=settings.teacher.structured == "auto")
     demo = demonstrations_pool(project)
     looks_at_vectors = settings.prompt.demonstrations in NEEDS_VECTORS or settings.prompt.candidates
     digest = _digest(
@@ -99,7 +101,7 @@ def _open_llm(project: Project, wording: Wording | None = None) -> OpenedTeacher
         wording.orders,
         settings.prompt.model_dump(),
         settings.embedding.model_dump() if looks_at_vectors else {},
-        settings.teacher.model_dump(include={"model", "base_url", "temperature", "replicates", "max_tokens"}),
+        settings.teacher.model_dump(include=ANSWERS_DEPEND_ON),
         settings.data.model_dump(include={"max_characters", "overlong"}),
         _contents(demo),
     )
@@ -113,17 +115,11 @@ def _open_llm(project: Project, wording: Wording | None = None) -> OpenedTeacher
 def _language_model(
     project: Project, journal: Journal, demo: Sequence[Document], digest: str, wording: Wording
 ) -> Teacher:
-    from understudy.teacher import LanguageModelTeacher, OpenAICompatible, PromptPlan
+    from understudy.teacher import LanguageModelTeacher, PromptPlan
     from understudy.teacher.keys import find_key
 
     settings = project.settings
-    provider = OpenAICompatible(
-        settings.teacher.base_url,
-        settings.teacher.model,
-        find_key(settings.teacher.api_key_env),
-        temperature=settings.teacher.temperature,
-        max_tokens=settings.teacher.max_tokens,
-    )
+    provider = _PROVIDERS[settings.teacher.kind](settings, find_key(settings.teacher.key_name))
     plan = PromptPlan(
         nonce=_nonce(journal),
         choose=chooser(project, demo),
@@ -135,6 +131,58 @@ def _language_model(
     )
     rng = np.random.default_rng()
     return LanguageModelTeacher(project.task, provider, journal, plan, settings.teacher, settings.data, rng)
+
+
+def _openai(settings: Settings, key: str) -> Provider:
+    from understudy.teacher import OpenAICompatible
+
+    teacher = settings.teacher
+    return OpenAICompatible(
+        teacher.endpoint,
+        teacher.model,
+        key,
+        temperature=teacher.temperature,
+        max_tokens=teacher.max_tokens,
+        logprobs=teacher.logprobs,
+    )
+
+
+def _anthropic(settings: Settings, key: str) -> Provider:
+    from understudy.teacher import Anthropic
+
+    teacher, prompt = settings.teacher, settings.prompt
+    if teacher.logprobs:
+        raise UserError("Anthropic gives no log-probabilities.", "Set `teacher.logprobs = false`.")
+    n_fixed = 2 * prompt.k if prompt.demonstrations == "fixed" else 0
+    return Anthropic(
+        teacher.endpoint,
+        teacher.model,
+        key,
+        temperature=teacher.temperature,
+        max_tokens=teacher.max_tokens,
+        n_shared=0 if prompt.candidates else 1 + n_fixed,
+    )
+
+
+def _gemini(settings: Settings, key: str) -> Provider:
+    from understudy.teacher import Gemini
+
+    teacher = settings.teacher
+    return Gemini(
+        teacher.endpoint,
+        teacher.model,
+        key,
+        temperature=teacher.temperature,
+        max_tokens=teacher.max_tokens,
+        logprobs=teacher.logprobs,
+    )
+
+
+_PROVIDERS: dict[str, Callable[[Settings, str], Provider]] = {
+    "openai": _openai,
+    "anthropic": _anthropic,
+    "gemini": _gemini,
+}
 
 
 def _nonce(journal: Journal) -> str:
@@ -158,4 +206,6 @@ _OPENERS: dict[str, Callable[[Project], OpenedTeacher]] = {
     "nearest-definition": _open_nearest,
     "recorded": _open_recorded,
     "openai": _open_llm,
+    "anthropic": _open_llm,
+    "gemini": _open_llm,
 }

@@ -127,6 +127,7 @@ class LanguageModelTeacher:
                 if isinstance(item, BaseException):
                     raise item
                 yield item
+            self._watch(run.activity())
 
     def watched_by(self, watch: Watch) -> None:
         """Tell somebody what goes on, about once a second while annotations are waited for."""

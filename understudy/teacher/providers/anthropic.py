@@ -15,7 +15,6 @@ from understudy.teacher.provider import Completion, Ending, Send
 from understudy.teacher.providers.connection import Connection, address, clean_key, named_model
 from understudy.teacher.providers.envelope import CUT, count, error_in, opened, table, tables, unreadable, words
 
-BASE_URL = "https://api.anthropic.com/v1"
 VERSION = "2023-06-01"
 OWN_TEMPERATURE = 1.0
 KEEP = {"type": "ephemeral"}
@@ -28,7 +27,8 @@ class Anthropic:
     Parameters
     ----------
     base_url : up to and without ``/messages``.
-    has_fixed_demonstrations : whether all texts are shown the same demonstrations, so that these can be cached too.
+    n_shared : how many leading messages are the same for all texts, which is worth caching: 0, 1 for the system
+        message, or more for the turns of fixed demonstrations.
     model, api_key, temperature, max_tokens : as `OpenAICompatible`; `temperature` in [0, 1].
 
     Raises
@@ -49,31 +49,29 @@ class Anthropic:
         *,
         temperature: float = 0.0,
         max_tokens: int = 64,
-        has_fixed_demonstrations: bool = False,
+        n_shared: int = 1,
     ) -> None:
         url, key = address(base_url, "/messages"), clean_key(api_key)
         self.url = str(url)
         self.max_tokens = max_tokens
         self._model = named_model(model)
         self._temperature = temperature
-        self._has_fixed_demonstrations = has_fixed_demonstrations
+        self._n_shared = n_shared
         self._connection = Connection(url, key, {"x-api-key": key}, {"anthropic-version": VERSION})
 
     def body(
         self, messages: Sequence[Message], max_tokens: int | None = None, schema: Schema | None = None
     ) -> Mapping[str, Any]:
         """Model, system blocks, turns and sampling parameters; what all texts share ends in a mark for the cache."""
-        system = [_block(message.content) for message in messages if message.role == "system"]
-        turns: list[dict[str, Any]] = [{"role": m.role, "content": m.content} for m in messages if m.role != "system"]
-        if system:
-            system[-1]["cache_control"] = KEEP
-        if self._has_fixed_demonstrations and len(turns) > 1:
-            turns[-2]["content"] = [{**_block(messages[-2].content), "cache_control": KEEP}]
+        n_shared = min(self._n_shared, len(messages) - 1)
+        turns = [(message.role, _block(message.content)) for message in messages]
+        for position in {0, n_shared - 1} if n_shared else ():
+            turns[position][1]["cache_control"] = KEEP
         body: dict[str, Any] = {
             "model": self._model,
             "max_tokens": max_tokens or self.max_tokens,
-            "system": system,
-            "messages": turns,
+            "system": [block for role, block in turns if role == "system"],
+            "messages": [{"role": role, "content": [block]} for role, block in turns if role != "system"],
         }
         if self._temperature != OWN_TEMPERATURE:
             body["temperature"] = self._temperature

@@ -24,7 +24,6 @@ from understudy.teacher.providers.envelope import (
     words,
 )
 
-BASE_URL = "https://generativelanguage.googleapis.com/v1beta"
 MOST_ALTERNATIVES = 20
 CUT_REASONS = frozenset({"MAX_TOKENS", "CONTINUATION"})
 REFUSED_REASONS = frozenset(

@@ -12,7 +12,6 @@ from understudy.teacher.provider import Completion, Send
 from understudy.teacher.providers.connection import Connection, address, clean_key, named_model
 from understudy.teacher.providers.envelope import read_chat_completion
 
-BASE_URL = "https://api.openai.com/v1"
 OPENAI_HOST = "api.openai.com"
 MOST_ALTERNATIVES = 20
 """As many alternatives to a token as OpenAI shows."""
