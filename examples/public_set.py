@@ -1,6 +1,6 @@
 """Makes a project folder from a folder of public data with recorded LLM labels.
 
-    python examples/public_set.py SET_FOLDER PROJECT_FOLDER [--teacher MODEL] [--seed N] [--kind linear|encoder]
+    python examples/public_set.py SET_FOLDER PROJECT_FOLDER [--teacher MODEL] [--seed N] [--kind STUDENT]
 
 A set folder holds JSONL files, `stats.json` and `README.md`. Rows are `{"id", "text", "label", "llm": {MODEL: label
 or [labels]}}`; null is an answer nobody could read. The texts stay outside the repository, and so must the project.
@@ -18,13 +18,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from understudy.errors import UserError, did_you_mean
-from understudy.settings import FILE_NAME
+from understudy.settings import FILE_NAME, StudentSettings
 
+KINDS = get_args(StudentSettings.model_fields["kind"].annotation)
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 FILES_OF_PART = {
@@ -394,7 +395,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("project_folder", type=Path, help="folder to make, outside the repository")
     parser.add_argument("--teacher", metavar="MODEL", help="whose recorded labels; default: the most accurate model's")
     parser.add_argument("--seed", type=int, default=0, help="of the split and of the project")
-    parser.add_argument("--kind", choices=("linear", "encoder"), default="linear", help="of the student")
+    parser.add_argument("--kind", choices=KINDS, default="linear", help="of the student")
     parser.add_argument("--group-regex", metavar="REGEX", help="its first group, found in the text, names the group")
     parser.add_argument("--as-texts", action="store_true", help="relations as texts with marked entities")
     given = parser.parse_args(arguments)

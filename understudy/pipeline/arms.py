@@ -94,6 +94,7 @@ class TrainedArm:
     dev_f1 : headline F1 on gold dev of each run; None where undefined or where the arm learns from gold dev.
     thresholds : decision thresholds of each run, codebook order, None where a label has none.
     deployed_run : the run whose student is saved: the median one on gold dev.
+    remarks : what that student's training has to say, such as what `auto` compared.
     train_s : seconds of training, all runs.
     """
 
@@ -109,6 +110,7 @@ class TrainedArm:
     dev_f1: tuple[float | None, ...]
     thresholds: tuple[tuple[float | None, ...], ...]
     deployed_run: int
+    remarks: tuple[str, ...] = ()
     version: int = ARM_VERSION
 
     def to_json(self) -> dict[str, Any]:
@@ -312,6 +314,7 @@ def _thresholds(project: Project, on_dev: FloatArray, dev: Sequence[Document]) -
 def _describe(project: Project, arm: Arm, runs: Sequence[Run], fingerprint: str, train_s: float) -> TrainedArm:
     dev_f1 = [run.dev_f1 for run in runs]
     order = np.argsort(np.nan_to_num(dev_f1, nan=-1.0), kind="stable")
+    deployed_run = int(order[len(order) // 2])
     return TrainedArm(
         name=arm.name,
         description=arm.description,
@@ -324,7 +327,8 @@ def _describe(project: Project, arm: Arm, runs: Sequence[Run], fingerprint: str,
         fingerprint=fingerprint,
         dev_f1=tuple(None if np.isnan(f1) else float(f1) for f1 in dev_f1),
         thresholds=tuple(tuple(None if np.isnan(t) else float(t) for t in run.thresholds) for run in runs),
-        deployed_run=int(order[len(order) // 2]),
+        deployed_run=deployed_run,
+        remarks=tuple(runs[deployed_run].student.remarks_),
     )
 
 
@@ -346,6 +350,7 @@ def _read_arm(project: Project, name: str) -> TrainedArm | None:
         return None
     stored["dev_f1"] = tuple(stored["dev_f1"])
     stored["thresholds"] = tuple(tuple(row) for row in stored["thresholds"])
+    stored["remarks"] = tuple(stored.get("remarks", ()))
     return TrainedArm(**stored)
 
 
