@@ -301,7 +301,7 @@ def test_c10_zero_one_and_two(project, tmp_path):
 def test_c10_three_when_the_budget_is_spent(paid):
     with serving(lambda call: ok("pos")) as server:
         paid.use_model(server.url)
-        ended = spawned(["validate", paid.folder, *paid.arguments, "--budget-usd", "0.004"])
+        ended = spawned(["validate", paid.folder, *paid.arguments, "--budget-usd", "0.002"])
         assert ended.code == 3, ended.err
         assert 0 < len(server.calls) < 24
         assert stored(paid)[0] == len(server.calls)
