@@ -44,6 +44,15 @@ def confirm(project: Project, yes: bool, *, only_validation: bool = False) -> Sp
     return Spending(plan, project.spent_usd())
 
 
+def confirm_questions(project: Project, yes: bool, n: int, what: str) -> None:
+    """Say how many texts will be asked about beside the plan; on a terminal ask, unless `yes`; raises as `confirm`."""
+    if not project.teacher_costs_money:
+        return
+    console(is_error=True).print(clean(f"{what}: at most {n:,} texts are asked about"))
+    if not yes and sys.stdin.isatty() and sys.stderr.isatty() and not typer.confirm("Go on?", err=True):
+        raise UserError("Stopped before this was asked.", "`--budget-usd` sets a limit, `--yes` does not ask.")
+
+
 def print_spending(project: Project, spending: Spending) -> None:
     """Planned against actual, on standard error; nothing for a free teacher."""
     plan = spending.plan

@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     from understudy.embedding import Encoder
     from understudy.pipeline.annotation import AnnotationSummary
     from understudy.pipeline.arms import TrainedArm
+    from understudy.pipeline.canaries import CanaryResult
     from understudy.pipeline.iteration import Iteration
     from understudy.pipeline.plan import Plan
     from understudy.pipeline.result import RunResult
+    from understudy.pipeline.sensitivity import Sensitivity
     from understudy.pipeline.status import Status
     from understudy.pipeline.validation import Validation
     from understudy.scoring import ScoreSummary
@@ -216,6 +218,24 @@ class Project:
         from understudy.pipeline.iteration import iterate
 
         return iterate(self, validation)
+
+    def sing(self) -> CanaryResult:
+        """How often a text that is addressed to the model changes its own label, on bundled canaries."""
+        from understudy.pipeline.canaries import sing
+
+        return sing(self)
+
+    def vary_prompts(self) -> Sensitivity:
+        """How far answers on gold dev depend on the wording and on the order of labels."""
+        from understudy.pipeline.sensitivity import vary_prompts
+
+        return vary_prompts(self)
+
+    def replace_model(self, model: str) -> Sensitivity:
+        """Whether another model can take the teacher's place, on the validation texts."""
+        from understudy.pipeline.sensitivity import replace_model
+
+        return replace_model(self, model)
 
     def annotate(self) -> AnnotationSummary:
         """Let the teacher label the pool and the gold texts it is compared on; asks nothing twice."""

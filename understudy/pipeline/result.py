@@ -20,7 +20,9 @@ from understudy.evaluation import Gate, accuracy_by_consistency, best_constant
 from understudy.pipeline.accounts import account
 from understudy.pipeline.annotation import NOT_USABLE, WORRYING_SHARE, stored_annotations, total_cost
 from understudy.pipeline.arms import TrainedArm, gold_probabilities, thresholds_of, trained_arms
+from understudy.pipeline.canaries import notes_on_flags
 from understudy.pipeline.checking import check
+from understudy.pipeline.iteration import notes_on_versions
 from understudy.pipeline.judging import TEACHER_DIRECT, Judged, compare_arms, judge
 from understudy.pipeline.prediction import recommend
 from understudy.pipeline.teachers import open_teacher
@@ -290,6 +292,10 @@ def _notes(project: Project, found: _Findings) -> Iterator[str]:
             "same texts."
         )
     yield from _notes_on_dev(found.arms)
+    for trained in found.arms:
+        yield from (f"{trained.name}: {remark}" for remark in trained.remarks)
+    yield from notes_on_versions(project)
+    yield from notes_on_flags(found.annotations)
 
 
 def _notes_on_teacher(project: Project, arm: ArmResult) -> Iterator[str]:

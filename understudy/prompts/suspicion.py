@@ -30,7 +30,7 @@ MOST_CHARACTERS = 200_000
 _INSTRUCTIONS = re.compile(
     "|".join(
         (
-            r"\b(?:ignore|disregard|forget|override|skip)\b.{0,40}\b(?:instruction|prompt|rule|direction|guideline)",
+            r"\b(?:ignore|disregard|forget|override|skip)\b.{0,40}\b(?:instruction|prompt|rule|direction|guideline|codebook)",
             r"\b(?:ignore|disregard|forget)\b.{0,20}\b(?:everything|all)\b.{0,20}\b(?:above|before|previous|said)",
             r"\b(?:answer|respond|reply|output|print|say|return)\b.{0,15}\b(?:only|just|with|exactly)\b.{0,40}\blabel",
             r"\b(?:label|classify|annotate|mark|rate)\b.{0,12}\b(?:this (?:text|item|document|one|post|comment)|"
