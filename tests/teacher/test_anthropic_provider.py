@@ -29,7 +29,7 @@ MARK = {"type": "ephemeral"}
 def annotate(url, path, n, **settings):
     settings = TeacherSettings(kind="openai", model="m", concurrency=1, max_attempts=2, **settings)
     plan = PromptPlan("5f0c9a77e2b1d304", lambda some: [()] * len(some))
-    provider = Anthropic(url, "claude-x", KEY, max_tokens=settings.max_tokens)
+    provider = Anthropic(url, "claude-x", KEY, temperature=settings.temperature, max_tokens=settings.max_tokens)
     rng = np.random.default_rng(0)
     with Journal.open(path / "journal.sqlite") as journal:
         teacher = LanguageModelTeacher(TASK, provider, journal, plan, settings, DataSettings(), rng)
@@ -123,6 +123,13 @@ def test_run_against_a_server_that_is_overloaded_once(tmp_path):
     headers = fake.calls[0].headers
     assert (headers[":path"], headers["x-api-key"], headers["anthropic-version"]) == ("/v1/messages", KEY, "2023-06-01")
     assert "authorization" not in headers
+
+
+def test_current_version_of_the_protocol_is_spoken_where_no_temperature_is_asked_for(tmp_path):
+    with serving(lambda call: says("pos")) as fake:
+        annotate(fake.url, tmp_path, 1, temperature=1.0)
+    assert fake.calls[0].headers["anthropic-version"] == "2026-10-21"
+    assert "temperature" not in fake.calls[0].body
 
 
 def test_refusal_and_too_long_text_end_their_own_documents(tmp_path):

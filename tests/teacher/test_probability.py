@@ -78,6 +78,10 @@ def test_end_of_text_is_no_label():
     assert probability(TASK, "pos", ended, text="pos") == pytest.approx(0.5 / 0.7)
 
 
+def test_white_space_before_the_label_favours_none():
+    assert probability(TASK, "pos", token(pos=0.3, neg=0.1, _=0.6)) == pytest.approx(0.75)
+
+
 def test_marks_around_the_answer_are_passed_over():
     answer = token(pos=0.6, neg=0.2)
     assert probability(TASK, "pos", plain("\n"), answer, plain("</s>"), text="pos") == pytest.approx(0.75)

@@ -53,8 +53,8 @@ def label_probability(task: Task, answer: Answer, completion: Completion) -> flo
     Tokens are followed from the label's first one to the one from which on only this label is possible. Let ``p`` be
     the product of their probabilities. At each of them, every alternative that begins another label (or `unsure`)
     adds its probability, times that of the tokens before it, to ``q``; another spelling of the same label adds to
-    ``p``; what begins no label counts nowhere. The result is ``p / (p + q)``. Labels with a common beginning are thus
-    told apart where they part, not by their first token.
+    ``p``; what writes nothing of a label (white space before it, the end of the text) counts nowhere. The result is
+    ``p / (p + q)``. Labels with a common beginning are thus told apart where they part, not by their first token.
 
     Returns
     -------
@@ -117,7 +117,7 @@ def _steps(place: _Place, tokens: Sequence[Token], texts: Sequence[str]) -> Iter
 def _weigh(place: _Place, token: Token, head: str, written: str, before: float, mass: _Mass) -> None:
     for text, logprob in token.alternatives:
         rest = _after(head, written, text.casefold())
-        if text == token.text or not text or rest is None:
+        if text == token.text or rest is None or not (written + rest):
             continue
         fitting = _fitting(place, written + rest)
         probability = before * math.exp(min(0.0, logprob))

@@ -1,6 +1,7 @@
 """Anthropic's Messages API over plain httpx; marks what its cache should keep.
 
-Sends no sampling parameter at a temperature of 1, the service's own: models that reason take no other.
+The current version of the protocol knows no temperature but the service's own, 1; others are asked for in the version
+before, as far as the model still takes them.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from understudy.teacher.provider import Completion, Ending, Send
 from understudy.teacher.providers.connection import Connection, address, clean_key, named_model
 from understudy.teacher.providers.envelope import CUT, count, error_in, opened, table, tables, unreadable, words
 
-VERSION = "2023-06-01"
+VERSION = "2026-10-21"
+LAST_VERSION_WITH_TEMPERATURE = "2023-06-01"
 OWN_TEMPERATURE = 1.0
 KEEP = {"type": "ephemeral"}
 """Asks the service to keep everything up to here for five minutes after the last use."""
@@ -38,7 +40,7 @@ class Anthropic:
 
     References
     ----------
-    Messages API, version 2023-06-01: ``output_config.format`` for schemas, ``cache_control`` for caching.
+    Messages API: ``output_config.format`` for schemas, ``cache_control`` for caching.
     """
 
     def __init__(
@@ -57,7 +59,8 @@ class Anthropic:
         self._model = named_model(model)
         self._temperature = temperature
         self._n_shared = n_shared
-        self._connection = Connection(url, key, {"x-api-key": key}, {"anthropic-version": VERSION})
+        version = VERSION if temperature == OWN_TEMPERATURE else LAST_VERSION_WITH_TEMPERATURE
+        self._connection = Connection(url, key, {"x-api-key": key}, {"anthropic-version": version})
 
     def body(
         self, messages: Sequence[Message], max_tokens: int | None = None, schema: Schema | None = None
