@@ -246,7 +246,41 @@ class EncoderSettings(Table):
     patience: int = Field(2, ge=1, description="Epochs without a better dev loss before stopping.")
 
 
-StudentKind = Literal["tfidf-linear", "linear", "encoder"]
+class StaticSettings(Table):
+    """A table of token vectors (model2vec) and logistic regression; needs the extra `static`."""
+
+    model: str = Field("minishlab/potion-base-8M", description="A folder or a hub id of a model2vec model.")
+
+
+class ContrastiveSettings(Table):
+    """Contrastive fine-tuning of a sentence encoder on pairs of texts, then logistic regression."""
+
+    model: str = Field("bundled", description="`bundled`, a folder, or a hub id.")
+    learning_rate: float = Field(2e-5, gt=0, description="Peak, after the warm-up.")
+    batch_size: int = Field(16, ge=1, description="Pairs in one step.")
+    epochs: int = Field(1, ge=1, description="Each draws new pairs, two a text.")
+    max_pairs: int = Field(4000, ge=1, description="Of one epoch.")
+    max_tokens: int = Field(128, ge=8, description="Longer texts are cut.")
+
+
+class DecoderSettings(Table):
+    """A causal language model adapted with LoRA; needs the extra `lora`, and for 4-bit weights a GPU."""
+
+    model: str = Field("mistralai/Mistral-7B-v0.3", description="A folder or a hub id.")
+    rank: int = Field(16, ge=1, description="Of the matrices beside every linear layer.")
+    alpha: float = Field(32.0, gt=0, description="Their updates are scaled by alpha / rank.")
+    dropout: float = Field(0.05, ge=0, lt=1, description="Of the matrices' input.")
+    learning_rate: float = Field(1e-4, gt=0, description="Peak, after the warm-up.")
+    batch_size: int = Field(8, ge=1, description="Texts in one step.")
+    epochs: int = Field(3, ge=1, description="At most; early stopping may end sooner.")
+    warmup: float = Field(0.06, ge=0, le=1, description="Share of the steps.")
+    weight_decay: float = Field(0.0, ge=0, description="Of AdamW, not on biases and norms.")
+    max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
+    max_tokens: int = Field(256, ge=8, description="Longer texts are cut.")
+    patience: int = Field(2, ge=1, description="Epochs without a better dev loss before stopping.")
+
+
+StudentKind = Literal["tfidf-linear", "static", "linear", "setfit", "encoder", "decoder-lora"]
 """Students that learn by themselves."""
 
 
@@ -265,7 +299,10 @@ class StudentSettings(Table):
     tune_threshold: bool = Field(True, description="Choose the decision threshold on dev.")
     linear: LinearSettings = LinearSettings()
     ngrams: NGramSettings = NGramSettings()
+    static: StaticSettings = StaticSettings()
+    setfit: ContrastiveSettings = ContrastiveSettings()
     encoder: EncoderSettings = EncoderSettings()
+    decoder: DecoderSettings = DecoderSettings()
 
 
 class ArmSettings(Table):

@@ -14,7 +14,17 @@ from understudy.embedding import load_encoder
 from understudy.errors import UserError
 from understudy.records import Document
 from understudy.settings import EmbeddingSettings, NGramSettings, StudentSettings
-from understudy.student import STUDENTS, AutoStudent, EncoderStudent, LinearStudent, TfidfStudent, load_student
+from understudy.student import (
+    STUDENTS,
+    AutoStudent,
+    ContrastiveStudent,
+    DecoderStudent,
+    EncoderStudent,
+    LinearStudent,
+    StaticStudent,
+    TfidfStudent,
+    load_student,
+)
 
 GOOD = ["good", "great", "fine", "lovely"]
 BAD = ["bad", "awful", "poor", "nasty"]
@@ -35,6 +45,42 @@ def toy(n=30, seed=0):
     rng = np.random.default_rng(seed)
     documents = [doc for words in (GOOD, BAD, OTHER) for doc in documents_from(words, n, rng)]
     return documents, np.repeat([0, 1, 2], n)
+
+
+def tiny_static(model):
+    """A model2vec folder beside a tiny BERT, with its tokenizer and random vectors."""
+    from safetensors.numpy import save_file
+    from tokenizers import Tokenizer
+
+    folder = model.parent / "tiny-static"
+    if not folder.exists():
+        folder.mkdir()
+        size = Tokenizer.from_file(str(model / "tokenizer.json")).get_vocab_size()
+        vectors = np.random.default_rng(0).normal(size=(size, 16)).astype(np.float32)
+        save_file({"embeddings": vectors}, folder / "model.safetensors")
+        shutil.copy(model / "tokenizer.json", folder)
+    return str(folder)
+
+
+def tiny_mistral(bert):
+    """A folder with a randomly initialised Mistral of two layers, with the tiny BERT's tokenizer."""
+    import torch
+    from transformers import MistralConfig, MistralModel
+
+    folder = bert.parent / "tiny-mistral"
+    if not folder.exists():
+        size = json.loads((bert / "config.json").read_text())["vocab_size"]
+        config = MistralConfig(
+            vocab_size=size, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
+            num_key_value_heads=2, max_position_embeddings=64, initializer_range=0.2, pad_token_id=0, bos_token_id=2,
+            eos_token_id=3,
+        )  # fmt: skip
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            MistralModel(config).save_pretrained(folder)
+        for name in ("tokenizer.json", "tokenizer_config.json"):
+            shutil.copy(bert / name, folder)
+    return str(folder)
 
 
 class StudentContract:
@@ -351,11 +397,35 @@ class TestAuto(StudentContract):
         return AutoStudent(task, encoder, StudentSettings(ngrams=NGramSettings(characters=3)), seed)
 
 
+class TestStatic(StudentContract):
+    kind = "static"
+
+    def make(self, task, seed=0):
+        pytest.importorskip("model2vec", reason="the extra `static` is not installed")
+        return StaticStudent(task, tiny_static(Path(self.model)), seed=seed)
+
+
+class TestContrastive(StudentContract):
+    kind = "setfit"
+
+    def make(self, task, seed=0):
+        return ContrastiveStudent(task, self.model, learning_rate=1e-3, epochs=2, max_tokens=32, seed=seed)
+
+
 class TestEncoder(StudentContract):
     kind = "encoder"
 
     def make(self, task, seed=0):
         return EncoderStudent(task, model=self.model, learning_rate=2e-3, epochs=12, max_tokens=32, seed=seed)
+
+
+class TestDecoder(StudentContract):
+    kind = "decoder-lora"
+
+    def make(self, task, seed=0):
+        pytest.importorskip("peft", reason="the extra `lora` is not installed")
+        model = tiny_mistral(Path(self.model))
+        return DecoderStudent(task, model, rank=8, learning_rate=1e-2, epochs=6, max_tokens=32, seed=seed)
 
 
 def test_every_student_is_held_to_the_contract():

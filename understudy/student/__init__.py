@@ -2,16 +2,22 @@
 
 from understudy.student.auto import AutoStudent
 from understudy.student.base import Step, Student
+from understudy.student.contrastive import ContrastiveStudent
+from understudy.student.decoder import DecoderStudent
 from understudy.student.encoder import EncoderStudent
 from understudy.student.linear import LinearStudent
 from understudy.student.registry import STUDENTS, load_student, make_student
+from understudy.student.static import StaticStudent
 from understudy.student.tfidf import TfidfStudent
 
 __all__ = [
     "STUDENTS",
     "AutoStudent",
+    "ContrastiveStudent",
+    "DecoderStudent",
     "EncoderStudent",
     "LinearStudent",
+    "StaticStudent",
     "Step",
     "Student",
     "TfidfStudent",

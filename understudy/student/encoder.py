@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -18,7 +17,7 @@ from understudy.records import Document
 from understudy.settings import EmbeddingSettings, EncoderSettings, StudentSettings
 from understudy.student.base import Examples, Report, Student
 from understudy.student.folder import StudentFile, StudentFiles
-from understudy.student.network import best_device, load_network, restore_network, weights_of
+from understudy.student.network import best_device, load_network, own_randomness, restore_network, weights_of
 from understudy.student.training import Encoded, Epoch, Learner, Objective, Plan, has_fast_bf16, scores, train
 
 FloatArray = NDArray[np.float64]
@@ -86,10 +85,13 @@ class EncoderStudent(Student):
     def _learn(self, examples: Examples, dev: Examples | None, report: Report) -> None:
         folder, device = model_folder(self.model), best_device()
         tokens = load_tokens(folder, network_config(folder), self.max_tokens)
-        with _own_randomness(self.seed, device):
-            network = load_network(folder, self.task.labels, tokens.pad_id).to(device)
+        with own_randomness(self.seed, device):
+            network = self._network(folder, tokens.pad_id, device)
             self.learner_ = Learner(network, tokens, self._objective(examples.targets))
             self.epochs_ = () if self._has_one_answer() else self._train(examples, dev, report)
+
+    def _network(self, folder: Path, pad_id: int, device: torch.device) -> Any:
+        return load_network(folder, self.task.labels, pad_id).to(device)
 
     def _train(self, examples: Examples, dev: Examples | None, report: Report) -> tuple[Epoch, ...]:
         tokens, plan = self.learner_.tokens, self._plan(self.learner_.network.device)
@@ -129,18 +131,21 @@ class EncoderStudent(Student):
 
     def _files(self) -> StudentFiles:
         network = self.learner_.network
-        arrays = weights_of(network) | {COLUMNS: self.learner_.objective.columns.numpy()}
         return StudentFiles(
-            arrays, {"config.json": config_text(network.config), "tokenizer.json": self.learner_.tokens.to_json()}
+            weights_of(network) | self._columns_array(),
+            {"config.json": config_text(network.config), "tokenizer.json": self.learner_.tokens.to_json()},
         )
+
+    def _columns_array(self) -> dict[str, NDArray[Any]]:
+        return {COLUMNS: self.learner_.objective.columns.numpy()}
 
     @classmethod
     def restore(cls, stored: StudentFile, files: StudentFiles, task: Task, encoder_cache: Path | None) -> Self:  # noqa: ARG003
         """The student from its checked files, without thresholds."""
         student = cls(task, **stored.parameters)
         arrays = dict(files.arrays)
-        objective = Objective(torch.from_numpy(_columns(arrays, len(task.labels))), task.is_exclusive)
-        tokens = _tokens(files.texts.get("tokenizer.json", ""))
+        objective = Objective(torch.from_numpy(columns_of(arrays, len(task.labels))), task.is_exclusive)
+        tokens = tokens_of(files.texts.get("tokenizer.json", ""))
         network = restore_network(files.texts.get("config.json", ""), arrays, task.labels)
         student.learner_ = Learner(network.to(best_device()).eval(), tokens, objective)
         student.epochs_ = ()
@@ -155,22 +160,16 @@ def _encoded(tokens: Tokens, examples: Examples) -> Encoded:
     )
 
 
-@contextmanager
-def _own_randomness(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed torch's global generators inside the block and restore them afterwards."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        yield
-
-
-def _columns(arrays: dict[str, NDArray[Any]], n_labels: int) -> NDArray[np.int64]:
+def columns_of(arrays: dict[str, NDArray[Any]], n_labels: int) -> NDArray[np.int64]:
+    """Take the columns that were learned from among stored arrays; raises UserError if they are not there."""
     columns = arrays.pop(COLUMNS, None)
     if columns is None or columns.ndim != 1 or columns.dtype != np.int64 or not set(columns) <= set(range(n_labels)):
         raise UserError("model.safetensors does not say which labels were learned.", "Train the student again.")
     return columns
 
 
-def _tokens(text: str) -> Tokens:
+def tokens_of(text: str) -> Tokens:
+    """The tokens in a stored ``tokenizer.json``; raises UserError if it is none."""
     try:
         return parse_tokens(text)
     except ValueError as exc:

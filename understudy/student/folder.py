@@ -28,7 +28,7 @@ FILE_NAME = "understudy-student.json"
 WEIGHTS = "model.safetensors"
 VERSION = 1
 
-TEXT_FILES = ("config.json", "tokenizer.json", "vocabulary.json")
+TEXT_FILES = ("config.json", "tokenizer.json", "vocabulary.json", "adapter.json")
 LARGEST_JSON_BYTES = 200_000_000
 CODE_SUFFIXES = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".joblib", ".npy", ".npz", ".ckpt", ".py", ".h5", ".msgpack"}
 
@@ -123,6 +123,12 @@ def read_folder(folder: Path) -> tuple[StudentFile, StudentFiles]:
     except (SafetensorError, ValueError, KeyError) as exc:
         raise _damaged(folder, f"{WEIGHTS} is not a safetensors file ({exc})") from exc
     return description, StudentFiles(arrays, {name: content.decode() for name, content in contents.items()})
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file of any size, as 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _replace(folder: Path, contents: Mapping[str, bytes]) -> None:

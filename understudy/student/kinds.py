@@ -7,11 +7,17 @@ from typing import Any
 
 from understudy.errors import UserError, did_you_mean
 from understudy.student.base import Student
+from understudy.student.contrastive import ContrastiveStudent
+from understudy.student.decoder import DecoderStudent
 from understudy.student.encoder import EncoderStudent
 from understudy.student.linear import LinearStudent
+from understudy.student.static import StaticStudent
 from understudy.student.tfidf import TfidfStudent
 
-KINDS: dict[str, type[Student]] = {student.kind: student for student in (TfidfStudent, LinearStudent, EncoderStudent)}
+KINDS: dict[str, type[Student]] = {
+    student.kind: student
+    for student in (TfidfStudent, StaticStudent, LinearStudent, ContrastiveStudent, EncoderStudent, DecoderStudent)
+}
 """The cheapest in use first."""
 
 

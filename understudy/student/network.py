@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from transformers import AutoModelForSequenceClassification
+from transformers import AutoModel, AutoModelForSequenceClassification
 
 from understudy.embedding import network_config, parse_config, quiet_transformers
 from understudy.errors import UserError
@@ -19,34 +20,32 @@ from understudy.errors import UserError
 Tensors = dict[str, torch.Tensor]
 
 
-def load_network(folder: Path, labels: Sequence[str], pad_id: int) -> Any:
+def load_network(folder: Path, labels: Sequence[str], pad_id: int, **how: Any) -> Any:
     """A pretrained encoder with a new classification head, one output a label in codebook order.
 
     The head is drawn from torch's global generator; the caller seeds it.
+
+    Parameters
+    ----------
+    how : further arguments of `from_pretrained`, such as the precision; float32 without any.
 
     Raises
     ------
     UserError
         If the folder's model cannot classify sequences or its weights cannot be read.
     """
-    config = network_config(folder)
-    config.id2label = dict(enumerate(labels))
-    config.label2id = {label: column for column, label in enumerate(labels)}
-    config.pad_token_id = pad_id
-    try:
-        with quiet_transformers():
-            return AutoModelForSequenceClassification.from_pretrained(
-                folder,
-                config=config,
-                use_safetensors=True,
-                local_files_only=True,
-                ignore_mismatched_sizes=True,
-                dtype=torch.float32,
-            )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as exc:
-        raise UserError(
-            f"the model in `{folder}` cannot be fine-tuned: {exc}", "Choose an encoder such as BERT or RoBERTa."
-        ) from exc
+    return _loaded(AutoModelForSequenceClassification, folder, _labelled(network_config(folder), labels, pad_id), **how)
+
+
+def load_body(folder: Path) -> Any:
+    """A pretrained encoder without a head.
+
+    Raises
+    ------
+    UserError
+        If its weights cannot be read.
+    """
+    return _loaded(AutoModel, folder, network_config(folder))
 
 
 def restore_network(config_json: str, arrays: dict[str, NDArray[Any]], labels: Sequence[str]) -> Any:
@@ -60,16 +59,19 @@ def restore_network(config_json: str, arrays: dict[str, NDArray[Any]], labels: S
     config = parse_config(config_json, "config.json", is_strict=True)
     if list(config.id2label.values()) != list(labels):
         raise _misfit(f"config.json is for the labels {list(config.id2label.values())}, expected {list(labels)}")
+    return _restored(AutoModelForSequenceClassification, config, arrays)
+
+
+def restore_body(config_json: str, arrays: dict[str, NDArray[Any]]) -> Any:
+    """The encoder without a head from a student's configuration and weights; as `restore_network`."""
+    return _restored(AutoModel, parse_config(config_json, "config.json", is_strict=True), arrays)
+
+
+def refuse_not_finite(arrays: dict[str, NDArray[Any]]) -> None:
+    """Raise UserError if a stored array holds nan or infinity."""
     not_finite = [name for name, array in arrays.items() if not np.isfinite(array).all()]
     if not_finite:
         raise _misfit(f"model.safetensors: {', '.join(not_finite[:3])} holds values that are not finite")
-    try:
-        with torch.random.fork_rng(devices=[]), quiet_transformers():
-            network = AutoModelForSequenceClassification.from_config(config)
-        network.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in arrays.items()})
-    except (ValueError, RuntimeError, TypeError) as exc:
-        raise _misfit(f"config.json and model.safetensors do not fit together: {exc}") from exc
-    return network
 
 
 def weights_of(network: Any) -> dict[str, NDArray[Any]]:
@@ -88,6 +90,45 @@ def logits(network: Any, batch: Tensors) -> torch.Tensor:
 def best_device() -> torch.device:
     """The GPU where there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@contextmanager
+def own_randomness(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed torch's global generators inside the block and restore them afterwards."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+def _labelled(config: Any, labels: Sequence[str], pad_id: int) -> Any:
+    config.id2label = dict(enumerate(labels))
+    config.label2id = {label: column for column, label in enumerate(labels)}
+    config.pad_token_id = pad_id
+    return config
+
+
+def _loaded(kind: Any, folder: Path, config: Any, **how: Any) -> Any:
+    how = {"dtype": torch.float32} | how
+    try:
+        with quiet_transformers():
+            return kind.from_pretrained(
+                folder, config=config, use_safetensors=True, local_files_only=True, ignore_mismatched_sizes=True, **how
+            )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as exc:
+        raise UserError(
+            f"the model in `{folder}` cannot be fine-tuned: {exc}", "Choose an encoder such as BERT or RoBERTa."
+        ) from exc
+
+
+def _restored(kind: Any, config: Any, arrays: dict[str, NDArray[Any]]) -> Any:
+    refuse_not_finite(arrays)
+    try:
+        with torch.random.fork_rng(devices=[]), quiet_transformers():
+            network = kind.from_config(config)
+        network.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in arrays.items()})
+    except (ValueError, RuntimeError, TypeError) as exc:
+        raise _misfit(f"config.json and model.safetensors do not fit together: {exc}") from exc
+    return network
 
 
 def _misfit(what: str) -> UserError:

@@ -124,7 +124,7 @@ def train(
     UserError
         If the loss stops being finite.
     """
-    optimiser = _optimiser(learner.network, plan)
+    optimiser = make_optimiser(learner.network, plan.learning_rate, plan.weight_decay)
     n_steps = -(-len(examples.encodings) // plan.batch_size)
     epochs: list[Epoch] = []
     best: dict[str, torch.Tensor] = {}
@@ -134,11 +134,11 @@ def train(
         if dev is None:
             continue
         if _best(epochs) == number:
-            best = {name: tensor.detach().clone() for name, tensor in learner.network.state_dict().items()}
+            best = {name: p.detach().clone() for name, p in learner.network.named_parameters() if p.requires_grad}
         elif number - _best(epochs) >= plan.patience:
             break
     if best:
-        learner.network.load_state_dict(best)
+        learner.network.load_state_dict(best, strict=False)
     learner.network.eval()
     return epochs
 
@@ -178,6 +178,16 @@ def learning_rate(step: int, n_steps: int, warmup: float, peak: float) -> float:
     if step < n_warmup:
         return peak * step / n_warmup
     return peak * (n_steps - step) / max(1, n_steps - n_warmup)
+
+
+def make_optimiser(network: Any, peak: float, weight_decay: float) -> torch.optim.Optimizer:
+    """AdamW over what is trainable; matrices decay, biases and norms do not."""
+    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW([group for group in groups if group["params"]], lr=peak, fused=True)
 
 
 def has_fast_bf16(device: torch.device) -> bool:
@@ -242,16 +252,6 @@ def _step(learner: Learner, examples: Encoded, rows: IntArray, plan: Plan, optim
     optimiser.step()
     optimiser.zero_grad()
     return float(loss.detach())
-
-
-def _optimiser(network: Any, plan: Plan) -> torch.optim.Optimizer:
-    """AdamW; matrices decay, biases and norms do not."""
-    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": plan.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=plan.learning_rate, fused=True)
 
 
 def _best(epochs: Sequence[Epoch]) -> int:
