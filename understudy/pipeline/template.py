@@ -86,7 +86,10 @@ def create_project(folder: Path, kind: str) -> list[Path]:
     settings.write_text(template(folder.resolve().name, kind), encoding="utf-8")
     gold_rows = [(f"g{i}", text, label) for i, (text, label) in enumerate(GOLD_ROWS[kind], 1)]
     pool_rows = [(f"p{i}", text) for i, text in enumerate(POOL_ROWS[kind], 1)]
-    samples = [(gold, ("id", "text", "label"), gold_rows), (pool, ("id", "text"), pool_rows)]
+    samples: list[tuple[Path, tuple[str, ...], Sequence[tuple[str, ...]]]] = [
+        (gold, ("id", "text", "label"), gold_rows),
+        (pool, ("id", "text"), pool_rows),
+    ]
     missing = [sample for sample in samples if not sample[0].exists()]
     for path, header, rows in missing:
         _write_csv(path, header, rows)
