@@ -27,6 +27,7 @@ from understudy.teacher.patience import Clock
 from understudy.teacher.probability import label_probability
 from understudy.teacher.provider import CallError, Completion, Provider, Then
 from understudy.teacher.teacher import conclude, skip, utc_now
+from understudy.teacher.width import connections_allowed
 
 Choose = Callable[[Sequence[Document]], Sequence[tuple[Document, ...]]]
 """Demonstrations for each document, nearest last."""
@@ -199,6 +200,7 @@ class _Run:
         settings = self._teacher._settings
         prices = Prices(settings.price_in_usd, settings.price_out_usd, settings.price_cached_usd)
         store = self._teacher._store
+        concurrency = min(settings.concurrency, connections_allowed())
         limits = Limits(settings.budget_usd, settings.budget_tokens)
         spent = Charge(store.spent_usd(), 0 if limits.tokens is None else store.spent_tokens())
         budget = Budget(limits, spent, prices)
@@ -213,7 +215,7 @@ class _Run:
                 Effort(
                     settings.timeout_s,
                     settings.max_attempts,
-                    settings.concurrency,
+                    concurrency,
                     settings.requests_per_minute,
                     settings.tokens_per_minute,
                 ),
@@ -224,7 +226,7 @@ class _Run:
             if self._is_stopped.is_set():
                 return
             questions = _Questions(self._teacher._plan, self._documents)
-            workers = [self._work(self._driver, questions) for _ in range(settings.concurrency)]
+            workers = [self._work(self._driver, questions) for _ in range(concurrency)]
             errors = [error for error in await asyncio.gather(*workers) if error is not None]
         if errors:
             raise errors[0]

@@ -3,7 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import deque
+
+UNLIMITED = 1 << 30
+
+FILES_FOR_OTHERS = 32
+"""Open files that the process keeps for anything but connections."""
+
+
+def connections_allowed() -> int:
+    """How many connections the operating system lets this process have, at least 1."""
+    if sys.platform == "win32":
+        return UNLIMITED
+    import resource
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return UNLIMITED if soft == resource.RLIM_INFINITY else max(1, soft - FILES_FOR_OTHERS)
 
 
 class Width:

@@ -78,13 +78,20 @@ class Connection:
     def _unreachable(self, error: Exception) -> CallError:
         return CallError(
             "unreachable",
-            f"{self._url.scheme}://{self._url.netloc.decode()} cannot be reached: {error}",
+            f"{self._url.scheme}://{self._url.netloc.decode()} cannot be reached: {_cause(error)}",
             Then.RETRY,
             hint="Is the server running, and is `teacher.base_url` right?",
         )
 
     def _without_key(self, text: str) -> str:
         return text.replace(self._key, "[key]") if self._key else text
+
+
+def _cause(error: BaseException) -> str:
+    """What an error says, or the first of those behind it that says anything: TLS failures come in an empty one."""
+    while not str(error) and (error.__cause__ or error.__context__):
+        error = error.__cause__ or error.__context__ or error
+    return str(error) or type(error).__name__
 
 
 def address(base_url: str, path: str) -> httpx.URL:
