@@ -23,6 +23,7 @@ from understudy.records import Outcome
 
 NAMES = [module.__name__.rsplit(".", 1)[1] for module in COMMANDS]
 HEAVY = {"torch", "transformers", "sqlite3", "httpx", "sklearn", "scipy", "pyarrow", "matplotlib", "pandas", "numpy"}
+TAKE_OTHER_ARGUMENTS = {"init", "predict", "demo", "doctor", "backup"}
 ROOT = Path(__file__).parents[2]
 
 
@@ -169,10 +170,11 @@ def test_c04_a_fault_of_ours_is_one_line_and_a_file(monkeypatch, capsys, project
 def test_c05_one_json_object_from_every_command(finished, tmp_path, capsys):
     (tmp_path / "new.csv").write_text("id,text\n1,the film was good\n", encoding="utf-8")
     here = [finished.folder, *finished.arguments]
-    commands = {name: [name, *here] for name in NAMES if name not in {"init", "predict", "demo", "doctor"}}
+    commands = {name: [name, *here] for name in NAMES if name not in TAKE_OTHER_ARGUMENTS}
     commands |= {
         "init": ["init", tmp_path / "new"],
         "doctor": ["doctor", finished.folder],
+        "backup": ["backup", tmp_path / "copy.sqlite", "--project", finished.folder],
         "predict": ["predict", tmp_path / "new.csv", tmp_path / "out.csv", "--project", *here],
     }
     for name, command in commands.items():
@@ -182,7 +184,7 @@ def test_c05_one_json_object_from_every_command(finished, tmp_path, capsys):
         assert "{" not in ended.err, name
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in {"init", "predict", "demo", "doctor"}])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in TAKE_OTHER_ARGUMENTS])
 def test_c05_one_json_object_for_a_failure(name, tmp_path, capsys):
     ended = called(capsys, name, tmp_path / "nowhere", "--json")
     error = json.loads(ended.out)["error"]

@@ -70,7 +70,7 @@ def missing_column(column: str, columns: dict[str, str | None] | set[str], place
     found = ", ".join(f"`{name}`" for name in named) or "none"
     return UserError(
         f"{place}: there is no column `{column}`. The columns are {found}.",
-        f"{did_you_mean(column, columns)} Name the columns under `[data]` in understudy.toml.",
+        f"{did_you_mean(column, named)} Name the columns under `[data]` in understudy.toml.",
     )
 
 
