@@ -88,10 +88,13 @@ class Connection:
 
 
 def _cause(error: BaseException) -> str:
-    """What an error says, or the first of those behind it that says anything: TLS failures come in an empty one."""
-    while not str(error) and (error.__cause__ or error.__context__):
-        error = error.__cause__ or error.__context__ or error
-    return str(error) or type(error).__name__
+    """What an error says, or the system's error behind it; its kind if neither says anything."""
+    found: BaseException | None = error
+    while found is not None:
+        if str(found) and (found is error or isinstance(found, OSError)):
+            return str(found)
+        found = found.__cause__ or found.__context__
+    return type(error).__name__
 
 
 def address(base_url: str, path: str) -> httpx.URL:
