@@ -63,7 +63,7 @@ def tiny_static(model):
 
 
 def tiny_mistral(bert):
-    """A folder with a randomly initialised Mistral of two layers, with the tiny BERT's tokenizer."""
+    """A folder with a randomly initialised Mistral of one layer, with the tiny BERT's tokenizer."""
     import torch
     from transformers import MistralConfig, MistralModel
 
@@ -71,8 +71,8 @@ def tiny_mistral(bert):
     if not folder.exists():
         size = json.loads((bert / "config.json").read_text())["vocab_size"]
         config = MistralConfig(
-            vocab_size=size, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
-            num_key_value_heads=2, max_position_embeddings=64, initializer_range=0.2, pad_token_id=0, bos_token_id=2,
+            vocab_size=size, hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2,
+            num_key_value_heads=1, max_position_embeddings=64, initializer_range=0.2, pad_token_id=0, bos_token_id=2,
             eos_token_id=3,
         )  # fmt: skip
         with torch.random.fork_rng(devices=[]):
@@ -425,7 +425,9 @@ class TestDecoder(StudentContract):
     def make(self, task, seed=0):
         pytest.importorskip("peft", reason="the extra `lora` is not installed")
         model = tiny_mistral(Path(self.model))
-        return DecoderStudent(task, model, rank=8, learning_rate=1e-2, epochs=6, max_tokens=32, seed=seed)
+        return DecoderStudent(
+            task, model, rank=8, learning_rate=1e-2, batch_size=16, epochs=6, max_tokens=32, seed=seed
+        )
 
 
 def test_every_student_is_held_to_the_contract():
