@@ -40,4 +40,4 @@ def _first(mine: float | None, theirs: float | None) -> float | None:
 
 def _provider(teacher: TeacherSettings) -> str:
     """What a row of a table calls the provider."""
-    return (urlsplit(teacher.base_url).hostname or "") if teacher.kind == OPENAI_PROTOCOL else teacher.kind
+    return (urlsplit(teacher.endpoint).hostname or "") if teacher.kind == OPENAI_PROTOCOL else teacher.kind
