@@ -176,3 +176,22 @@ def test_r24_a_backup_overwrites_nothing_and_says_where_it_went(project, tmp_pat
         project.open().backup(tmp_path)
     with pytest.raises(StoreError, match="no folder"):
         project.open().backup(tmp_path / "nowhere" / "copy.sqlite")
+
+
+def test_r09_only_new_and_edited_rows_are_asked_and_removed_ones_stay_stored(project):
+    project.settings["prompt.demonstrations"] = "none"
+    project.open().annotate()
+    n = len(project.server.calls)
+    removed, edited, *rest = project.pool
+    edited["text"] += " once more"
+    project.pool = [*reversed(rest), edited, {"id": "new", "text": "a new text number 5000", "label": "pos"}]
+    project.write()
+    project.open().annotate()
+    asked = [call.question for call in project.server.calls[n:]]
+    assert len(asked) == 2
+    assert sorted(text in question for question in asked for text in ("once more", "number 5000")) == [
+        False, False, True, True,
+    ]  # fmt: skip
+    with Journal.open(project.open().journal_path, read_only=True) as journal:
+        stored = {row[0] for row in journal._read("select document_id from annotations")}
+    assert removed["id"] in stored
