@@ -19,7 +19,7 @@ import numpy as np
 from scipy.sparse import csr_array
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from understudy.acquisition.plus_plus import plus_plus
 from understudy.acquisition.points import EmbeddingPoints, squared_distances, squared_norms, widen

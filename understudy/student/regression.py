@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
+from threadpoolctl import threadpool_limits
 
 from understudy.errors import UserError
 from understudy.student.logistic import (
@@ -68,9 +69,14 @@ class Regression:
 def learn_regression(problem: Problem, search: Search) -> Regression:
     """Choose C by cross-validation and fit; sparse features are computed in the span of their rows while they are few.
 
-    Of more than `MOST_IN_SPAN` sparse rows a random part chooses C.
+    Of more than `MOST_IN_SPAN` sparse rows a random part chooses C. One thread of linear algebra: the matrices of one
+    step are so small that a second thread mostly waits, and spins while it waits.
     """
-    rng = np.random.default_rng(search.seed)
+    with threadpool_limits(limits=1, user_api="blas"):
+        return _learned(problem, search, np.random.default_rng(search.seed))
+
+
+def _learned(problem: Problem, search: Search, rng: np.random.Generator) -> Regression:
     if not issparse(problem.features):
         strength = _strength(problem, search, rng)
         return Regression(fit_logistic(problem, strength.c), strength)
