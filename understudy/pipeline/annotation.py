@@ -15,7 +15,7 @@ from understudy.corpus import text_digest
 from understudy.pipeline.accounts import keep_plan
 from understudy.pipeline.changes import announce_changes, remember_asked
 from understudy.pipeline.labelling import Labelling
-from understudy.pipeline.teachers import open_teacher
+from understudy.pipeline.teachers import OpenedTeacher, open_teacher
 from understudy.records import Annotation, Document, Outcome, Role
 
 if TYPE_CHECKING:
@@ -72,13 +72,18 @@ class AnnotationSummary:
 
 def annotate(project: Project) -> AnnotationSummary:
     """Let the teacher label the pool and the gold texts it is compared on, and say how far it can be trusted."""
+    summary = summarise(project, teach(project, documents_to_label(project)))
+    _say_trust(project)
+    return summary
+
+
+def _say_trust(project: Project) -> None:
+    """Learn trust and say so; the encoder that it needs is loaded only now, after asking."""
     from understudy.pipeline.trusting import trust
 
-    summary = summarise(project, teach(project, documents_to_label(project)))
     trusted = trust(project)
     for line in trusted.lines() if trusted is not None else ():
         project.listener.say(line)
-    return summary
 
 
 def documents_to_label(project: Project) -> list[Document]:
@@ -108,8 +113,7 @@ def teach(project: Project, documents: Sequence[Document]) -> dict[str, Annotati
     """One annotation for each document, by id: those that the journal has, and answers to the rest."""
     opened = open_teacher(project)
     with project.journal() as journal:
-        known = journal.annotations(opened.name, project.codebook_digest, opened.prompt_digest, project.task.from_json)
-        have = {d.id: known[d.id] for d in documents if d.id in known and is_about(known[d.id], d)}
+        have = _stored_about(project, journal, opened, documents)
         missing = documents_to_ask(documents, have)
         if missing:
             announce_changes(project, journal, len(missing))
@@ -139,8 +143,14 @@ def stored_annotations(project: Project) -> dict[str, Annotation]:
     with project.journal_to_read() as journal:
         if journal is None:
             return {}
-        known = journal.annotations(opened.name, project.codebook_digest, opened.prompt_digest, project.task.from_json)
-    documents = documents_to_label(project)
+        return _stored_about(project, journal, opened, documents_to_label(project))
+
+
+def _stored_about(
+    project: Project, journal: Journal, opened: OpenedTeacher, documents: Sequence[Document]
+) -> dict[str, Annotation]:
+    """The newest annotation of each document as it is now, by this teacher under this codebook and prompt."""
+    known = journal.annotations(opened.name, project.codebook_digest, opened.prompt_digest, project.task.from_json)
     return {d.id: known[d.id] for d in documents if d.id in known and is_about(known[d.id], d)}
 
 
