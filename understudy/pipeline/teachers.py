@@ -133,11 +133,12 @@ def _language_model(
     return LanguageModelTeacher(project.task, provider, journal, plan, settings.teacher, settings.data, rng)
 
 
-def _openai(settings: Settings, key: str) -> Provider:
-    from understudy.teacher import OpenAICompatible
+def _with_logprobs(settings: Settings, key: str) -> Provider:
+    from understudy.teacher import Gemini, OpenAICompatible
 
     teacher = settings.teacher
-    return OpenAICompatible(
+    provider = Gemini if teacher.kind == "gemini" else OpenAICompatible
+    return provider(
         teacher.endpoint,
         teacher.model,
         key,
@@ -164,24 +165,10 @@ def _anthropic(settings: Settings, key: str) -> Provider:
     )
 
 
-def _gemini(settings: Settings, key: str) -> Provider:
-    from understudy.teacher import Gemini
-
-    teacher = settings.teacher
-    return Gemini(
-        teacher.endpoint,
-        teacher.model,
-        key,
-        temperature=teacher.temperature,
-        max_tokens=teacher.max_tokens,
-        logprobs=teacher.logprobs,
-    )
-
-
 _PROVIDERS: dict[str, Callable[[Settings, str], Provider]] = {
-    "openai": _openai,
+    "openai": _with_logprobs,
     "anthropic": _anthropic,
-    "gemini": _gemini,
+    "gemini": _with_logprobs,
 }
 
 
