@@ -253,15 +253,6 @@ class ValidationRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
-    """A student's answer for one document; `probabilities` in codebook order."""
-
-    document_id: str
-    value: Value
-    probabilities: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Remark:
     """One finding about codebook, data or machine; `level` is ok, note, warning or error."""
 
