@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from understudy.student.training import Objective, buckets, learning_rate
+from understudy.student.objective import Objective
+from understudy.student.training import buckets, learning_rate
 
 
 def test_the_rate_warms_up_and_decays_to_zero():

@@ -25,7 +25,8 @@ from understudy.student.encoder import EncoderStudent, columns_of, tokens_of
 from understudy.student.extras import extra
 from understudy.student.folder import StudentFile, StudentFiles, sha256_of
 from understudy.student.network import best_device, load_network, own_randomness, refuse_not_finite
-from understudy.student.training import Learner, Objective
+from understudy.student.objective import Objective
+from understudy.student.training import Learner
 
 DEFAULTS = DecoderSettings.model_construct()
 FILE = "adapter.json"

@@ -18,7 +18,8 @@ from understudy.settings import EmbeddingSettings, EncoderSettings, StudentSetti
 from understudy.student.base import Examples, Report, Student
 from understudy.student.folder import StudentFile, StudentFiles
 from understudy.student.network import best_device, load_network, own_randomness, restore_network, weights_of
-from understudy.student.training import Encoded, Epoch, Learner, Objective, Plan, has_fast_bf16, scores, train
+from understudy.student.objective import Objective
+from understudy.student.training import Encoded, Epoch, Learner, Plan, has_fast_bf16, scores, train
 
 FloatArray = NDArray[np.float64]
 

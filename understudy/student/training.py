@@ -15,6 +15,7 @@ from understudy.embedding import Tokens, batches_by_length
 from understudy.errors import UserError
 from understudy.student.base import Report, Step
 from understudy.student.network import logits
+from understudy.student.objective import Objective
 
 IntArray = NDArray[np.int64]
 
@@ -72,35 +73,6 @@ class Epoch:
     number: int
     train_loss: float
     dev_loss: float | None
-
-
-@dataclass(frozen=True)
-class Objective:
-    """Cross-entropy against soft targets over the labels that have examples.
-
-    Attributes
-    ----------
-    columns : those labels' columns.
-    is_exclusive : softmax over them; else a sigmoid each.
-    """
-
-    columns: torch.Tensor
-    is_exclusive: bool
-
-    def losses(self, scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Shape (n,); independent labels are averaged."""
-        columns = self.columns.to(scores.device)
-        scores, targets = scores[:, columns], targets.to(scores.device)[:, columns]
-        if self.is_exclusive:
-            return -(targets * torch.log_softmax(scores, dim=1)).sum(dim=1)
-        return torch.nn.functional.binary_cross_entropy_with_logits(scores, targets, reduction="none").mean(dim=1)
-
-    def probabilities(self, scores: torch.Tensor) -> torch.Tensor:
-        """Shape (n, K), float64; 0 for labels without an example."""
-        own = scores[:, self.columns].double()
-        result = torch.zeros(scores.shape, dtype=torch.float64)
-        result[:, self.columns] = torch.softmax(own, dim=1) if self.is_exclusive else torch.sigmoid(own)
-        return result
 
 
 @dataclass(frozen=True)
