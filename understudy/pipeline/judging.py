@@ -27,7 +27,7 @@ from understudy.evaluation import (
 )
 from understudy.evaluation.metrics import defined_mean, precision, recall
 from understudy.pipeline.annotation import total_cost
-from understudy.pipeline.arms import TrainedArm, gold_probabilities, thresholds_of
+from understudy.pipeline.kept import TrainedArm, said_of
 from understudy.pipeline.validation import count_values, headline_of
 from understudy.records import Annotation, Document, Outcome, Role, Value
 from understudy.report.data import ArmResult
@@ -90,17 +90,16 @@ def _largest(names: Sequence[str] | dict[str, Judged], kind: str) -> str | None:
 
 
 def _judge_student(project: Project, arm: TrainedArm, test: Sequence[Document]) -> Judged:
-    runs = gold_probabilities(project, arm, Role.TEST)
-    values = [tuple(project.task.decode(p, thresholds_of(arm, run))) for run, p in enumerate(runs)]
+    runs = said_of(project, arm, Role.TEST)
     return _judged(
         project,
         test,
-        values,
+        [run.values for run in runs],
         name=arm.name,
         description=arm.description,
         n_labels=arm.n_labels,
         judged_on=Role.TEST,
-        probabilities=runs[0],
+        probabilities=runs[0].probabilities,
         cost_usd=arm.cost_usd,
         human_labels=arm.human_labels,
         train_s=arm.train_s,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from understudy.errors import UserError, did_you_mean
-from understudy.pipeline.arms import ARM_FILE, STUDENTS
+from understudy.pipeline.kept import ARM_FILE, STUDENTS
 
 if TYPE_CHECKING:
     from understudy.pipeline.project import Project

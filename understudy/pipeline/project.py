@@ -26,9 +26,9 @@ from understudy.settings import Settings, read_settings
 if TYPE_CHECKING:
     from understudy.embedding import Encoder
     from understudy.pipeline.annotation import AnnotationSummary
-    from understudy.pipeline.arms import TrainedArm
     from understudy.pipeline.canaries import CanaryResult
     from understudy.pipeline.iteration import Iteration
+    from understudy.pipeline.kept import TrainedArm
     from understudy.pipeline.plan import Plan
     from understudy.pipeline.result import RunResult
     from understudy.pipeline.sensitivity import Sensitivity
@@ -245,7 +245,7 @@ class Project:
 
     def train(self) -> tuple[TrainedArm, ...]:
         """Train the students of every arm; arms whose training set did not change are kept."""
-        from understudy.pipeline.arms import train
+        from understudy.pipeline.training import train
 
         return train(self)
 

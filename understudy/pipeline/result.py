@@ -19,11 +19,11 @@ from understudy.errors import UserError
 from understudy.evaluation import Gate, accuracy_by_consistency, best_constant
 from understudy.pipeline.accounts import account
 from understudy.pipeline.annotation import NOT_USABLE, WORRYING_SHARE, stored_annotations, total_cost
-from understudy.pipeline.arms import TrainedArm, gold_probabilities, thresholds_of, trained_arms
 from understudy.pipeline.canaries import notes_on_flags
 from understudy.pipeline.checking import check
 from understudy.pipeline.iteration import notes_on_versions
 from understudy.pipeline.judging import TEACHER_DIRECT, Judged, compare_arms, judge
+from understudy.pipeline.kept import TrainedArm, said_of, trained_arms
 from understudy.pipeline.prediction import recommend
 from understudy.pipeline.teachers import open_teacher
 from understudy.pipeline.trust_features import agreement
@@ -253,8 +253,8 @@ def _disagreements(project: Project, found: _Findings) -> tuple[Disagreement, ..
     if arm is None:
         return ()
     documents = project.gold_of(Role.DEV)
-    probabilities = gold_probabilities(project, arm, Role.DEV)[arm.deployed_run]
-    values = project.task.decode(probabilities, thresholds_of(arm, arm.deployed_run))
+    said = said_of(project, arm, Role.DEV)[arm.deployed_run]
+    values, probabilities = said.values, said.probabilities
     confidence = np.max(np.maximum(probabilities, 1 - probabilities), axis=1)
     if project.task.is_exclusive:
         confidence = probabilities.max(axis=1)
