@@ -129,6 +129,65 @@ class Reply:
     cached_tokens: int | None = None
 
 
+class BatchState(StrEnum):
+    """Where requests stand that were handed to a provider together; the first four are open, the others have ended.
+
+    `presumed`: the provider's id was found again, but only the results can tell whether it is the right one.
+    """
+
+    INTENDED = "intended"
+    SUBMITTED = "submitted"
+    PRESUMED = "presumed"
+    CANCELLING = "cancelling"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    NOT_SENT = "not sent"
+    GONE = "gone"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the provider may still be at work on it."""
+        return self in (BatchState.INTENDED, BatchState.SUBMITTED, BatchState.PRESUMED, BatchState.CANCELLING)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Requests handed to a provider together.
+
+    Attributes
+    ----------
+    id : ours; stands in the provider's metadata where it keeps any.
+    teacher : the teacher's name.
+    url : where the same requests go one by one.
+    request_keys : in the order of the batch; all different.
+    at_most_usd : what all of them can cost at most, or None if the price is unknown.
+    created_at : when it was intended, UTC, ISO 8601.
+    state : the latest that is known.
+    provider_id : the provider's own name for it; "" as long as it is not known.
+    """
+
+    id: str
+    teacher: str
+    url: str
+    request_keys: tuple[str, ...]
+    at_most_usd: float | None = None
+    created_at: str = ""
+    state: BatchState = BatchState.INTENDED
+    provider_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How an attempt ended that brought no reply; `is_maybe_billed` if it may be charged all the same."""
+
+    request_key: str
+    kind: str
+    message: str
+    is_maybe_billed: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """What the calls of a teacher took.

@@ -191,7 +191,7 @@ def test_r17_journals_of_every_older_version_are_brought_up_to_date_and_copied_f
         journal.check()
     (copy,) = path.parent.glob("journal.sqlite.before-*")
     connection = sqlite3.connect(copy)
-    assert [name for (name,) in connection.execute("select name from migrations")] == [
+    assert [name for (name,) in connection.execute("select name from migrations order by rowid")] == [
         step.__name__ for step in MIGRATIONS[:n_steps]
     ]
     connection.close()

@@ -2,11 +2,12 @@
 
 Every writing method returns a future that is done when the write is on the disk. Rows are added, never changed or
 removed; where several say something about one thing, the latest counts. Two things only are updated in place: the
-number of attempts of a request, and the named values of `remember`.
+attempts of a request (their number, when, and the most that one can cost), and the named values of `remember`.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import threading
@@ -22,6 +23,7 @@ from understudy.journal.migrations import missing_migrations
 from understudy.journal.opening import refuse_damaged
 from understudy.journal.rows import (
     ANNOTATION_COLUMNS,
+    BATCH_COLUMNS,
     HUMAN_LABEL_COLUMNS,
     REPLY_COLUMNS,
     VALIDATION_COLUMNS,
@@ -29,6 +31,9 @@ from understudy.journal.rows import (
     Encode,
     annotation_of,
     annotation_row,
+    batch_of,
+    batch_row,
+    failure_row,
     human_label_of,
     human_label_row,
     now,
@@ -40,10 +45,33 @@ from understudy.journal.rows import (
     validation_of,
     validation_row,
 )
-from understudy.journal.writer import BUSY_TIMEOUT_S, Writer, acquire, release
-from understudy.records import Annotation, HumanLabel, Reply, Request, Role, Usage, ValidationRecord
+from understudy.journal.writer import BUSY_TIMEOUT_S, Write, Writer, acquire, release
+from understudy.records import (
+    Annotation,
+    Batch,
+    BatchState,
+    Failure,
+    HumanLabel,
+    Reply,
+    Request,
+    Role,
+    Usage,
+    ValidationRecord,
+)
 
 TABLES = ("requests", "replies", "failures", "annotations", "human_labels", "gold_roles", "runs", "validations")
+
+INTENTION = (
+    "insert into requests (key, document_id, replicate, turn, teacher, body, at_most_usd, sent_at, attempt) "
+    "values (?, ?, ?, ?, ?, ?, ?, ?, 1) on conflict (key) do update set attempt = attempt + 1, "
+    "sent_at = excluded.sent_at, at_most_usd = coalesce(max(at_most_usd, excluded.at_most_usd), at_most_usd, "
+    "excluded.at_most_usd)"
+)
+FAILURE = (
+    "insert into failures (request_key, attempt, kind, message, is_maybe_billed, at) "
+    "values (?, coalesce((select attempt from requests where key = ?), 0), ?, ?, ?, ?)"
+)
+BATCH_EVENT = "insert into batch_events (batch_id, state, provider_id, at) values (?, ?, ?, ?)"
 
 
 class Journal:
@@ -130,13 +158,7 @@ class Journal:
         ----------
         at_most_usd : what one attempt can cost at most; None if the price is unknown.
         """
-        row = request_row(request, at_most_usd)
-        return self._write(
-            "insert into requests (key, document_id, replicate, turn, teacher, body, at_most_usd, sent_at, attempt) "
-            "values (?, ?, ?, ?, ?, ?, ?, ?, 1) "
-            "on conflict (key) do update set attempt = attempt + 1, sent_at = excluded.sent_at",
-            [row],
-        )
+        return self._write(INTENTION, [request_row(request, at_most_usd)])
 
     def settle(self, reply: Reply) -> Future[None]:
         """Store what came back, before anyone reads it."""
@@ -152,12 +174,60 @@ class Journal:
         kind : `timeout`, `rate limit`, ... as the teacher names it.
         is_maybe_billed : whether the server may have answered, and charged, all the same.
         """
-        key = stored(request_key)
-        return self._write(
-            "insert into failures (request_key, attempt, kind, message, is_maybe_billed, at) "
-            "values (?, coalesce((select attempt from requests where key = ?), 0), ?, ?, ?, ?)",
-            [(key, key, kind, stored(message), is_maybe_billed, now())],
+        return self._write(FAILURE, [failure_row(Failure(request_key, kind, message, is_maybe_billed))])
+
+    def begin_batch(
+        self, batch: Batch, requests: Sequence[Request], at_most_usd: Sequence[float | None]
+    ) -> Future[None]:
+        """Store that requests are about to be handed over together; each counts one more attempt, as with `intend`.
+
+        Parameters
+        ----------
+        at_most_usd : what each of `requests` can cost at most; None if the price is unknown.
+        """
+        rows = [request_row(*pair) for pair in zip(requests, at_most_usd, strict=True)]
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.executemany(INTENTION, rows)
+            connection.execute(_insertion("batches", BATCH_COLUMNS), batch_row(batch))
+            connection.execute(BATCH_EVENT, (batch.id, batch.state.value, stored(batch.provider_id), now()))
+
+        return self._submit(write)
+
+    def note_batch(self, batch_id: str, state: BatchState, provider_id: str) -> Future[None]:
+        """Store where a batch stands and how the provider calls it."""
+        return self._write(BATCH_EVENT, [(batch_id, state.value, stored(provider_id), now())])
+
+    def end_batch(
+        self, batch_id: str, state: BatchState, provider_id: str, replies: Sequence[Reply], failures: Sequence[Failure]
+    ) -> Future[None]:
+        """Store all that came of a batch, and that it has ended: everything or nothing."""
+        reply_rows = [reply_row(reply) for reply in replies]
+        failure_rows = [failure_row(failure) for failure in failures]
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.executemany(_insertion("replies", REPLY_COLUMNS), reply_rows)
+            connection.executemany(FAILURE, failure_rows)
+            connection.execute(BATCH_EVENT, (batch_id, state.value, stored(provider_id), now()))
+
+        return self._submit(write)
+
+    def batches(self) -> list[Batch]:
+        """Every batch with its latest state, oldest first."""
+        rows = self._read(
+            f"select {BATCH_COLUMNS}, (select state from batch_events where batch_id = batches.id order by "  # noqa: S608  # constants
+            "batch_events.id desc limit 1), (select provider_id from batch_events where batch_id = batches.id order by "
+            "batch_events.id desc limit 1) from batches order by created_at, id"
         )
+        return [batch_of(row) for row in rows]
+
+    def most_usd_of(self, request_keys: Iterable[str]) -> dict[str, float | None]:
+        """What one attempt of each request can cost at most, by key; None if the price is unknown."""
+        rows = self._read(
+            "select key, at_most_usd from requests where key in (select value from json_each(?))",
+            (json.dumps(list(request_keys)),),
+        )
+        return {read(key): at_most_usd for key, at_most_usd in rows}
 
     def reply_to(self, request_key: str) -> Reply | None:
         """The latest reply to a request, or None."""
@@ -314,9 +384,12 @@ class Journal:
             raise StoreError(f"`{target}` cannot be written: {exc}.", "The journal itself is unharmed.") from exc
 
     def _write(self, statement: str, rows: Sequence[tuple[object, ...]]) -> Future[None]:
+        return self._submit(lambda connection: connection.executemany(statement, rows))
+
+    def _submit(self, write: Write) -> Future[None]:
         if self._writer is None:
             raise StoreError(f"`{self.path}` is open for reading only, or closed.")
-        return self._writer.submit(lambda connection: connection.executemany(statement, rows))
+        return self._writer.submit(write)
 
     def _read(self, statement: str, parameters: tuple[object, ...] = ()) -> list[Any]:
         with self._reads() as connection:

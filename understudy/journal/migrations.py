@@ -71,7 +71,20 @@ def cached_tokens(connection: sqlite3.Connection) -> None:
     connection.execute("alter table replies add column cached_tokens integer")
 
 
-MIGRATIONS: tuple[Migration, ...] = (first_tables, flags_and_validations, cached_tokens)
+def batches(connection: sqlite3.Connection) -> None:
+    """Requests handed to a provider together, stored before that, and what became of them."""
+    connection.execute(
+        "create table batches (id text primary key, teacher text not null, url text not null, request_keys text not "
+        "null, at_most_usd real, created_at text not null) without rowid"
+    )
+    connection.execute(
+        "create table batch_events (id integer primary key, batch_id text not null, state text not null, "
+        "provider_id text not null, at text not null)"
+    )
+    connection.execute("create index batch_events_by_batch on batch_events (batch_id)")
+
+
+MIGRATIONS: tuple[Migration, ...] = (first_tables, flags_and_validations, cached_tokens, batches)
 
 
 def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:

@@ -10,7 +10,19 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from understudy.records import Annotation, HumanLabel, Outcome, Provenance, Reply, Request, ValidationRecord, Value
+from understudy.records import (
+    Annotation,
+    Batch,
+    BatchState,
+    Failure,
+    HumanLabel,
+    Outcome,
+    Provenance,
+    Reply,
+    Request,
+    ValidationRecord,
+    Value,
+)
 
 Encode = Callable[[Value], object]
 Decode = Callable[[Any], Value | None]
@@ -21,6 +33,7 @@ ANNOTATION_COLUMNS = (
 )
 VALIDATION_COLUMNS = "codebook, contents, teacher, prompt, documents, n, f1, low, high, at"
 HUMAN_LABEL_COLUMNS = "document_id, text_sha256, value, annotator, source, created_at"
+BATCH_COLUMNS = "id, teacher, url, request_keys, at_most_usd, created_at"
 REPLY_COLUMNS = (
     "request_key, body, model, prompt_tokens, completion_tokens, cost_usd, latency_s, received_at, cached_tokens"
 )
@@ -50,6 +63,27 @@ def request_row(request: Request, at_most_usd: float | None) -> tuple[object, ..
     texts = (request.key, request.document_id, request.teacher, request.body)
     key, document_id, teacher, body = map(stored, texts)
     return key, document_id, request.replicate, request.turn, teacher, body, at_most_usd, now()
+
+
+def failure_row(failure: Failure) -> tuple[object, ...]:
+    """Key, key, kind, message, whether it is maybe billed, and now."""
+    key = stored(failure.request_key)
+    return key, key, failure.kind, stored(failure.message), failure.is_maybe_billed, now()
+
+
+def batch_row(batch: Batch) -> tuple[object, ...]:
+    """Values for `BATCH_COLUMNS`."""
+    keys = json.dumps(batch.request_keys)
+    return batch.id, stored(batch.teacher), stored(batch.url), keys, batch.at_most_usd, batch.created_at or now()
+
+
+def batch_of(row: Sequence[Any]) -> Batch:
+    """The record of `BATCH_COLUMNS`, the latest state, and the provider's id."""
+    identifier, teacher, url, keys, at_most_usd, at, state, provider_id = row
+    return Batch(
+        identifier, read(teacher), read(url), tuple(json.loads(keys)), at_most_usd, at, BatchState(state),
+        read(provider_id),
+    )  # fmt: skip
 
 
 def reply_row(reply: Reply) -> tuple[object, ...]:
