@@ -13,6 +13,7 @@ from understudy.corpus import read_documents, read_recorded
 from understudy.errors import UserError
 from understudy.records import Role
 from understudy.settings import read_settings
+from understudy.study.public import definitions
 
 REPOSITORY = Path(__file__).parents[2]
 SHARED = Path(os.environ.get("UNDERSTUDY_SHARED_DATA", REPOSITORY.parent / "shared" / "data"))
@@ -189,7 +190,7 @@ def test_definitions_come_from_the_readme_only(tmp_path):
         "- Note: label codes: 1a claiming centrality; 1b topic; 2a x (names after a model)\n"
         '- Note: prompt: "Which?\\nA: White Noise (a hum, like \\"hmm\\")\\nB: Other\\n\\nConstraint: one."'
     )
-    assert public_set.definitions(readme, ["1a", "2a", "white_noise", "Other"]) == {
+    assert definitions(readme, ["1a", "2a", "white_noise", "Other"]) == {
         "1a": "claiming centrality",
         "2a": "x",
         "white_noise": 'a hum, like "hmm"',
