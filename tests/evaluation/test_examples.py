@@ -8,12 +8,12 @@ import pytest
 
 import understudy.evaluation
 
-MODULES = [module.name for module in pkgutil.iter_modules(understudy.evaluation.__path__)]
+MODULES = [module.name for module in pkgutil.walk_packages(understudy.evaluation.__path__, "understudy.evaluation.")]
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_in_docstrings_run(name: str) -> None:
-    module = importlib.import_module(f"understudy.evaluation.{name}")
+    module = importlib.import_module(name)
     assert doctest.testmod(module).failed == 0
 
 
