@@ -71,7 +71,7 @@ def compare_arms(project: Project, judged: Sequence[Judged], recommended: str | 
     rng = np.random.default_rng([project.settings.project.seed, 5])
     headline = headline_of(project.task)
     comparisons = [
-        compare(a, by_name[a].counts, b, by_name[b].counts, headline, rng, groups=_groups(by_name[a].documents))
+        compare(a, by_name[a].counts, b, by_name[b].counts, headline, rng, groups=groups_of(by_name[a].documents))
         for a, b in dict.fromkeys(pairs)
         if a is not None and by_name[a].documents == by_name[b].documents
     ]
@@ -146,7 +146,7 @@ def _judged(
     given = [task.encode(row) for row in values]
     counts = [count_values(task, documents, row) for row in values]
     mean = Counts.mean(counts)
-    groups = _groups(documents)
+    groups = groups_of(documents)
     result = ArmResult(
         name=name,
         description=description,
@@ -154,7 +154,7 @@ def _judged(
         n_test=len(documents),
         judged_on=judged_on.value,
         scores=score(mean, task.labels, headline),
-        intervals=_intervals(counts, headline, groups, project.settings.project.seed),
+        intervals=intervals_of(counts, headline, groups, project.settings.project.seed),
         label_intervals=label_intervals(counts, groups),
         seed_f1=tuple(headline_score(run, headline).f1 for run in counts),
         confusion=np.mean([confusion(truth, row) for row in given], axis=0) if task.is_exclusive else None,
@@ -167,7 +167,7 @@ def _judged(
     return Judged(result, tuple(documents), tuple(counts), tuple(values))
 
 
-def _intervals(
+def intervals_of(
     counts: Sequence[Counts], headline: Headline, groups: Sequence[str | None] | None, seed: int
 ) -> dict[str, Interval]:
     """Intervals of the headline's F1, precision and recall and of the accuracy; undefined ones are left out."""
@@ -189,7 +189,7 @@ def _intervals(
     return {name: interval for name, interval in found.items() if interval.is_defined}
 
 
-def _groups(documents: Sequence[Document]) -> list[str | None] | None:
+def groups_of(documents: Sequence[Document]) -> list[str | None] | None:
     """The documents' groups, resampled whole; None if no document has one."""
     groups = [document.group for document in documents]
     return groups if any(group is not None for group in groups) else None

@@ -44,14 +44,15 @@ def _train_or_keep(project: Project, arm: Arm, position: int, n_arms: int) -> Tr
     runs = []
     for run in range(n_seeds):
         project.listener.progress("training", position * n_seeds + run, n_arms * n_seeds, arm.name)
-        runs.append(_train_once(project, arm, run))
+        runs.append(train_once(project, arm, run))
     trained = _describe(project, arm, runs, time.monotonic() - started)
     write_arm(project, trained, runs)
     project.listener.progress("training", (position + 1) * n_seeds, n_arms * n_seeds, arm.name)
     return trained
 
 
-def _train_once(project: Project, arm: Arm, run: int) -> Run:
+def train_once(project: Project, arm: Arm, run: int) -> Run:
+    """One training run of an arm, and what its student says about gold dev and test; keeps nothing."""
     from understudy.student import make_student
 
     seed = project.settings.project.seed
