@@ -358,12 +358,19 @@ def read_settings(
     try:
         return Settings.model_validate_json(_as_json(tables, path))
     except ValidationError as exc:
-        raise UserError("\n".join(_complaints(exc, source, path.name))) from exc
+        raise UserError("\n".join(complaints(exc, source, path.name))) from exc
 
 
-def schema_of(location: tuple[str | int, ...]) -> type[Table] | None:
+def complaints(error: ValidationError, source: str, file: str, root: type[Table] = Settings) -> Iterator[str]:
+    """What is wrong with a TOML file that was read as `root`, each with its line and the nearest right name."""
+    for item in error.errors():
+        location = tuple(part for part in item["loc"] if not _is_union_branch(part))
+        yield f"{file} line {_line_of(source, location)}: {_complaint(item, location, root)}"
+
+
+def schema_of(location: tuple[str | int, ...], root: type[Table] = Settings) -> type[Table] | None:
     """The table class at a place in the file, such as ``("student", "linear")``; None for a plain key."""
-    table: type[Table] | None = Settings
+    table: type[Table] | None = root
     for part in (part for part in location if isinstance(part, str)):
         if table is None or part not in table.model_fields:
             return None
@@ -420,20 +427,14 @@ def _table_in(annotation: Any) -> type[Table] | None:
     return next((c for c in candidates if isinstance(c, type) and issubclass(c, Table)), None)
 
 
-def _complaints(error: ValidationError, source: str, file: str) -> Iterator[str]:
-    for item in error.errors():
-        location = tuple(part for part in item["loc"] if not _is_union_branch(part))
-        yield f"{file} line {_line_of(source, location)}: {_complaint(item, location)}"
-
-
 def _is_union_branch(part: str | int) -> bool:
     return isinstance(part, str) and bool(re.search(r"[\[(]|^(int|float|str|constrained-\w+)$", part))
 
 
-def _complaint(item: Any, location: tuple[str | int, ...]) -> str:
+def _complaint(item: Any, location: tuple[str | int, ...], root: type[Table]) -> str:
     name = ".".join(str(part) for part in location)
     if item["type"] == "extra_forbidden":
-        table = schema_of(location[:-1])
+        table = schema_of(location[:-1], root)
         known = list(table.model_fields) if table else []
         close = nearest(str(location[-1]), known)
         return f"unknown setting `{name}`. " + (
