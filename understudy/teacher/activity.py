@@ -18,6 +18,8 @@ class Activity:
     pause_reason : why, in the server's words.
     n_replies : replies that came in this run; `n_cut` of them ended at the ceiling of tokens.
     models : replies in this run by the model that the server said it was.
+    batches : how batches stand that are waited for; "" if none are.
+    remarks : what was odd about batches, in words; only ever more.
     no_schema_reason : why answers are no longer held to a schema, in the server's words; "" if they are, or never were.
     """
 
@@ -30,6 +32,8 @@ class Activity:
     n_cut: int = 0
     models: Mapping[str, int] = field(default_factory=dict)
     no_schema_reason: str = ""
+    batches: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 Watch = Callable[[Activity], None]

@@ -9,17 +9,20 @@ import asyncio
 import queue
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from understudy.codebook import Task
 from understudy.corpus import is_blank
+from understudy.errors import UserError
 from understudy.prompts import PLAINLY, Question, Wording, pose, suspicions
 from understudy.records import Annotation, Answer, Document, Provenance
 from understudy.settings import DataSettings, TeacherSettings
 from understudy.teacher.activity import Activity, Watch
+from understudy.teacher.batch_service import OffersBatches
+from understudy.teacher.batches import Batcher, Batching, BatchStore, Collector, NotAnswered
 from understudy.teacher.driver import Driver, Effort, Exchange, Stopped, Store
 from understudy.teacher.flow import converse
 from understudy.teacher.money import Budget, Charge, Limits, Prices
@@ -110,6 +113,8 @@ class LanguageModelTeacher:
         self._clock = clock or Clock()
         self._watch: Watch = _nobody
         self._told_at = self._clock.monotonic()
+        self._batches: BatchStore | None = None
+        self._is_submitting = False
 
     def annotate(self, documents: Sequence[Document]) -> Iterator[Annotation]:
         """One annotation for each document, as they are finished.
@@ -126,6 +131,7 @@ class LanguageModelTeacher:
         with self._running(documents, finished) as run:
             while (item := self._next(run, finished)) is not None:
                 if isinstance(item, BaseException):
+                    self._watch(run.activity())
                     raise item
                 yield item
             self._watch(run.activity())
@@ -133,6 +139,26 @@ class LanguageModelTeacher:
     def watched_by(self, watch: Watch) -> None:
         """Tell somebody what goes on, about once a second while annotations are waited for."""
         self._watch = watch
+
+    def use_batches(self, store: BatchStore, *, is_submitting: bool) -> None:
+        """Never ask one by one what an open batch was given; from now on wait for that batch.
+
+        Parameters
+        ----------
+        store : keeps batches.
+        is_submitting : whether to hand over first questions in new batches, too: half the price, within a day.
+
+        Raises
+        ------
+        UserError
+            If `is_submitting` and the provider takes no batches.
+        """
+        if is_submitting and not isinstance(self._provider, OffersBatches):
+            raise UserError(
+                f"`teacher.batch` is set, but `{self._settings.kind}` takes no batches here.",
+                "Set `teacher.batch = false`; `openai` and `anthropic` take them.",
+            )
+        self._batches, self._is_submitting = store, is_submitting
 
     def _next(self, run: _Run, finished: Finished) -> Annotation | BaseException | None:
         while True:
@@ -176,6 +202,7 @@ class _Run:
         self._documents = documents
         self._deliver = deliver
         self._driver: Driver | None = None
+        self._batcher: Batcher | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_stopped = threading.Event()
         self._wording = teacher._plan.wording
@@ -184,16 +211,16 @@ class _Run:
     def stop(self) -> None:
         """From any thread: send nothing more."""
         self._is_stopped.set()
-        if self._loop is not None and self._driver is not None and not self._loop.is_closed():
-            try:
-                self._loop.call_soon_threadsafe(self._driver.stop)
-            except RuntimeError:  # the loop was closed in between: nothing is left to stop
-                return
+        for one in (self._batcher, self._driver):
+            if self._loop is not None and one is not None and not self._loop.is_closed():
+                with suppress(RuntimeError):  # the loop was closed in between: nothing is left to stop
+                    self._loop.call_soon_threadsafe(one.stop)
 
     def activity(self) -> Activity:
         """From any thread: what goes on."""
         activity = Activity() if self._driver is None else self._driver.activity()
-        return replace(activity, no_schema_reason=self._no_schema_reason)
+        says, remarks = ("", ()) if self._batcher is None else (self._batcher.says(), tuple(self._batcher.remarks))
+        return replace(activity, no_schema_reason=self._no_schema_reason, batches=says, remarks=remarks)
 
     async def main(self) -> None:
         """Ask about all documents; the first error stops the others and is raised when they have ended."""
@@ -202,6 +229,11 @@ class _Run:
         store = self._teacher._store
         concurrency = min(settings.concurrency, connections_allowed())
         limits = Limits(settings.budget_usd, settings.budget_tokens)
+        self._loop = asyncio.get_running_loop()
+        try:
+            await self._use_batches(prices.in_batches(), limits)
+        except Stopped:
+            return
         spent = Charge(store.spent_usd(), 0 if limits.tokens is None else store.spent_tokens())
         budget = Budget(limits, spent, prices)
         async with self._teacher._provider.connect() as send:
@@ -222,7 +254,6 @@ class _Run:
                 self._teacher._rng,
                 self._teacher._clock,
             )
-            self._loop = asyncio.get_running_loop()
             if self._is_stopped.is_set():
                 return
             questions = _Questions(self._teacher._plan, self._documents)
@@ -230,6 +261,34 @@ class _Run:
             errors = [error for error in await asyncio.gather(*workers) if error is not None]
         if errors:
             raise errors[0]
+
+    async def _use_batches(self, prices: Prices, limits: Limits) -> None:
+        """Have first questions answered that are in open batches, or may be put into new ones."""
+        teacher, provider, store = self._teacher, self._teacher._provider, self._teacher._batches
+        if store is None or not isinstance(provider, OffersBatches):
+            return
+        if not teacher._is_submitting and not any(batch.state.is_open for batch in store.batches()):
+            return
+        batching = Batching(provider.batches(), store, provider, teacher.name, prices, limits, teacher._clock)
+        async with batching.service.connect() as desk:
+            self._batcher = Batcher(batching, desk, self._drop_schema)
+            if not self._is_stopped.is_set():
+                await self._batcher.fill(self._collect, is_submitting=teacher._is_submitting)
+
+    async def _collect(self, collector: Collector) -> None:
+        """Ask a collector the first questions about all documents."""
+        async for document, shown in _Questions(self._teacher._plan, self._documents):
+            sendable, _ = self._screened(document)
+            if sendable is None or self._is_stopped.is_set():
+                continue
+            for replicate in range(self._teacher._settings.replicates):
+                with suppress(NotAnswered):
+                    await self._answer(collector, sendable, shown, replicate)
+
+    def _drop_schema(self, reason: str) -> None:
+        """From now on ask in free text, for the endpoint has said that it cannot hold answers to a schema."""
+        self._wording = replace(self._wording, is_structured=False)
+        self._no_schema_reason = reason
 
     async def _work(self, driver: Driver, questions: _Questions) -> BaseException | None:
         """Take one document after the other; returns what made it stop."""
@@ -268,7 +327,7 @@ class _Run:
         return replace(concluded, flags=suspicions(document.text))
 
     async def _answer(
-        self, driver: Driver, document: Document, shown: _Shown, replicate: int
+        self, driver: Driver | Collector, document: Document, shown: _Shown, replicate: int
     ) -> tuple[Answer, list[Exchange]]:
         """One answer; in free text from the moment on when the endpoint has said that it cannot hold it to a schema."""
         while True:
@@ -284,11 +343,10 @@ class _Run:
             try:
                 return await self._ask(driver, question, document.id, replicate)
             except CallError as exc:
-                self._wording = replace(self._wording, is_structured=False)
-                self._no_schema_reason = exc.message
+                self._drop_schema(exc.message)
 
     async def _ask(
-        self, driver: Driver, question: Question, document_id: str, replicate: int
+        self, driver: Driver | Collector, question: Question, document_id: str, replicate: int
     ) -> tuple[Answer, list[Exchange]]:
         """One whole conversation; raises `CallError` only if it must be held without a schema."""
         repair = question.repair if self._teacher._plan.repair else None

@@ -17,6 +17,9 @@ BYTES_PER_TOKEN = 4
 WRITING = 1.25
 """A prompt token written to a cache costs so many times a usual one, at the provider that charges for it."""
 
+IN_BATCHES = 0.5
+"""A token in a batch costs so many times a usual one."""
+
 ROUNDING_USD = 1e-9
 
 
@@ -32,6 +35,11 @@ class Prices:
     prompt_usd: float | None
     answer_usd: float | None
     cached_usd: float | None = None
+
+    def in_batches(self) -> Prices:
+        """What the same costs in a batch: half of everything, at each provider that takes batches."""
+        prices = (self.prompt_usd, self.answer_usd, self.cached_usd)
+        return Prices(*(None if price is None else price * IN_BATCHES for price in prices))
 
     def cost(
         self, prompt_tokens: int, answer_tokens: int, cached_tokens: int = 0, written_tokens: int = 0
@@ -120,6 +128,14 @@ class Budget:
         self._n_reserved = 0
         self._waiting: list[asyncio.Future[None]] = []
 
+    def fits(self, at_most: Charge) -> bool:
+        """Whether so much could be set aside now."""
+        usd, tokens = self.limits.usd, self.limits.tokens
+        fits_usd = (
+            usd is None or not at_most.usd or (self.spent_usd + self.reserved_usd + at_most.usd <= usd + ROUNDING_USD)
+        )
+        return fits_usd and (tokens is None or self.spent_tokens + self.reserved_tokens + at_most.tokens <= tokens)
+
     async def reserve(self, at_most: Charge) -> None:
         """Set aside what a call may cost, waiting for calls in flight to cost less than they might.
 
@@ -128,7 +144,7 @@ class Budget:
         BudgetSpent
             If even then there is not enough left.
         """
-        while not self._fits(at_most):
+        while not self.fits(at_most):
             if self._n_reserved == 0:
                 raise self._spent(at_most)
             settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -149,13 +165,6 @@ class Budget:
         for one in waiting:
             if not one.done():
                 one.set_result(None)
-
-    def _fits(self, at_most: Charge) -> bool:
-        usd, tokens = self.limits.usd, self.limits.tokens
-        fits_usd = (
-            usd is None or not at_most.usd or (self.spent_usd + self.reserved_usd + at_most.usd <= usd + ROUNDING_USD)
-        )
-        return fits_usd and (tokens is None or self.spent_tokens + self.reserved_tokens + at_most.tokens <= tokens)
 
     def _spent(self, at_most: Charge) -> BudgetSpent:
         kept = "to go on; what is paid for is kept."

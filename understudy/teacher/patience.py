@@ -79,3 +79,14 @@ class Gate:
     def succeeded(self) -> None:
         """Forget earlier episodes."""
         self._n_closed = 0
+
+
+async def sleep_unless(stopped: asyncio.Event, clock: Clock, seconds: float) -> None:
+    """Wait, but not beyond the moment at which `stopped` is set."""
+    sleeping = asyncio.ensure_future(clock.sleep(seconds))
+    stopping = asyncio.ensure_future(stopped.wait())
+    try:
+        await asyncio.wait({sleeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        sleeping.cancel()
+        stopping.cancel()

@@ -10,9 +10,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+import httpx
+
 from understudy.prompts import Message
 from understudy.prompts.schema import Schema
 from understudy.teacher.provider import Completion, Ending, Send
+from understudy.teacher.providers.anthropic_batches import AnthropicBatches
 from understudy.teacher.providers.connection import Connection, address, clean_key, named_model
 from understudy.teacher.providers.envelope import CUT, count, error_in, opened, table, tables, unreadable, words
 
@@ -79,6 +82,10 @@ class Anthropic:
         if self._temperature != OWN_TEMPERATURE:
             body["temperature"] = self._temperature
         return body if schema is None else body | {"output_config": {"format": _format(schema)}}
+
+    def batches(self) -> AnthropicBatches:
+        """The same service's door for requests that may take a day."""
+        return AnthropicBatches(self._connection, httpx.URL(self.url))
 
     def connect(self) -> AbstractAsyncContextManager[Send]:
         """As `Connection.open`."""

@@ -7,7 +7,7 @@ followed. Deadlines and retries are the driver's.
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 
@@ -17,6 +17,10 @@ from understudy.errors import UserError
 from understudy.teacher.provider import CallError, Send, Then
 from understudy.teacher.providers.statuses import failure
 
+Fetch = Callable[[str, httpx.URL, bytes, str], Awaitable[str]]
+"""Method, address, body and its content type -> the body of the reply; raises `CallError`."""
+
+JSON = "application/json"
 KEY_WORDS = ("key", "token", "secret", "sig", "password")
 CONNECT_TIMEOUT_S = 20.0
 
@@ -37,7 +41,7 @@ class Connection:
     ) -> None:
         self._url = url
         self._key = key
-        self._headers = {"content-type": "application/json", **(headers or {}), **(credentials if key else {})}
+        self._headers = {"content-type": JSON, **(headers or {}), **(credentials if key else {})}
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Send]:
@@ -58,13 +62,26 @@ class Connection:
 
             yield send
 
+    @asynccontextmanager
+    async def open_anywhere(self) -> AsyncIterator[Fetch]:
+        """One connection for calls of any method to any address of the same service."""
+        async with self._client(httpx.create_ssl_context()) as client:
+
+            async def fetch(method: str, url: httpx.URL, body: bytes = b"", kind: str = JSON) -> str:
+                return await self._fetch(client, method, url, body, kind)
+
+            yield fetch
+
     def _client(self, certificates: ssl.SSLContext) -> httpx.AsyncClient:
         timeout = httpx.Timeout(None, connect=CONNECT_TIMEOUT_S)
         return httpx.AsyncClient(headers=self._headers, timeout=timeout, verify=certificates, follow_redirects=False)
 
     async def _send(self, client: httpx.AsyncClient, body: str) -> str:
+        return await self._fetch(client, "POST", self._url, body.encode(), JSON)
+
+    async def _fetch(self, client: httpx.AsyncClient, method: str, url: httpx.URL, body: bytes, kind: str) -> str:
         try:
-            response = await client.post(self._url, content=body)
+            response = await client.request(method, url, content=body, headers={"content-type": kind})
         except (httpx.ConnectError, httpx.ConnectTimeout) as exc:
             raise self._unreachable(exc) from None
         except httpx.HTTPError as exc:

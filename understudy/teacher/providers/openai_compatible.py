@@ -6,11 +6,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+import httpx
+
 from understudy.prompts import Message
 from understudy.prompts.schema import Schema
 from understudy.teacher.provider import Completion, Send
 from understudy.teacher.providers.connection import Connection, address, clean_key, named_model
 from understudy.teacher.providers.envelope import read_chat_completion
+from understudy.teacher.providers.openai_batches import CHAT, OpenAIBatches
 
 OPENAI_HOST = "api.openai.com"
 MOST_ALTERNATIVES = 20
@@ -45,7 +48,7 @@ class OpenAICompatible:
         max_tokens: int = 64,
         logprobs: bool = False,
     ) -> None:
-        url, key = address(base_url, "/chat/completions"), clean_key(api_key)
+        url, key = address(base_url, CHAT), clean_key(api_key)
         self.url = str(url)
         self.max_tokens = max_tokens
         self._model = named_model(model)
@@ -69,6 +72,10 @@ class OpenAICompatible:
             held = {"name": "answer", "strict": True, "schema": schema}
             body["response_format"] = {"type": "json_schema", "json_schema": held}
         return body | {"logprobs": True, "top_logprobs": MOST_ALTERNATIVES} if self._logprobs else body
+
+    def batches(self) -> OpenAIBatches:
+        """The same endpoint's door for requests that may take a day."""
+        return OpenAIBatches(self._connection, httpx.URL(self.url))
 
     def connect(self) -> AbstractAsyncContextManager[Send]:
         """As `Connection.open`."""
