@@ -244,6 +244,9 @@ class EncoderSettings(Table):
     max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
     max_tokens: int = Field(128, ge=8, description="Longer texts are cut.")
     patience: int = Field(2, ge=1, description="Epochs without a better dev loss before stopping.")
+    reweight: bool = Field(False, description="Weigh noisy labels by what they do to gold dev texts.")
+    tokens_at_once: int = Field(16384, ge=8, description="Padded; a step of more is computed in parts.")
+    recompute: bool = Field(False, description="Keep few activations: less memory, a third more time.")
 
 
 class StaticSettings(Table):
@@ -278,6 +281,9 @@ class DecoderSettings(Table):
     max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
     max_tokens: int = Field(256, ge=8, description="Longer texts are cut.")
     patience: int = Field(2, ge=1, description="Epochs without a better dev loss before stopping.")
+    reweight: bool = Field(False, description="Weigh noisy labels by what they do to gold dev texts.")
+    tokens_at_once: int = Field(16384, ge=8, description="Padded; a step of more is computed in parts.")
+    recompute: bool = Field(False, description="Keep few activations: less memory, a third more time.")
 
 
 StudentKind = Literal["tfidf-linear", "static", "linear", "setfit", "encoder", "decoder-lora"]

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from understudy.student.batching import buckets
 from understudy.student.objective import Objective
-from understudy.student.training import buckets, learning_rate
+from understudy.student.optimising import learning_rate
 
 
 def test_the_rate_warms_up_and_decays_to_zero():

@@ -78,6 +78,7 @@ class Student(BaseEstimator, ABC):  # type: ignore[misc]
     task: Task
     thresholds_: FloatArray
     remarks_: tuple[str, ...]
+    _workspace: Path | None
 
     def fit(
         self,
@@ -86,6 +87,7 @@ class Student(BaseEstimator, ABC):  # type: ignore[misc]
         sample_weight: FloatArray | None = None,
         dev: tuple[Sequence[Document], FloatArray] | None = None,
         on_progress: Report | None = None,
+        workspace: Path | None = None,
     ) -> Self:
         """Learn from documents and soft targets.
 
@@ -97,6 +99,8 @@ class Student(BaseEstimator, ABC):  # type: ignore[misc]
         sample_weight : shape (n,), >= 0, only ratios matter; None weighs all the same.
         dev : further documents and targets for early stopping; students that do not stop early ignore it.
         on_progress : called after every batch.
+        workspace : folder of this training alone, in which a killed one is gone on with; remove it once the student is
+            saved. Students that learn in seconds do not use it.
 
         Raises
         ------
@@ -109,6 +113,7 @@ class Student(BaseEstimator, ABC):  # type: ignore[misc]
         checked_dev = None if dev is None or not len(dev[0]) else _examples(self.task, dev[0], dev[1], None)
         self.thresholds_ = np.full(len(self.task.labels), np.nan)
         self.remarks_ = tuple(_remarks(self.task, examples))
+        self._workspace = workspace
         self._learn(examples, checked_dev, on_progress or _say_nothing)
         return self
 

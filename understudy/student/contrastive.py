@@ -35,8 +35,9 @@ from understudy.student.encoder import tokens_of
 from understudy.student.folder import StudentFile, StudentFiles
 from understudy.student.logistic import Problem
 from understudy.student.network import best_device, load_body, own_randomness, restore_body, weights_of
+from understudy.student.optimising import learning_rate, make_optimiser, set_rate
 from understudy.student.regression import Regression, Search, learn_regression, restored_regression
-from understudy.student.training import SCORING_BATCH, learning_rate, make_optimiser
+from understudy.student.training import SCORING_BATCH
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -148,8 +149,7 @@ class ContrastiveStudent(Student):
         self.body_.network.train()
         batches = list(self._batches(groups, examples.weights))
         for done, (epoch, rows) in enumerate(batches):
-            for group in optimiser.param_groups:
-                group["lr"] = learning_rate(done, len(batches), WARMUP, self.learning_rate)
+            set_rate(optimiser, learning_rate(done, len(batches), WARMUP, self.learning_rate))
             loss = self._step(optimiser, encodings, rows, groups)
             report(Step(done + 1, len(batches), epoch, loss))
 

@@ -67,12 +67,15 @@ class DecoderStudent(EncoderStudent):
         max_grad_norm: float = DEFAULTS.max_grad_norm,
         max_tokens: int = DEFAULTS.max_tokens,
         patience: int = DEFAULTS.patience,
+        reweight: bool = DEFAULTS.reweight,
+        tokens_at_once: int = DEFAULTS.tokens_at_once,
+        recompute: bool = DEFAULTS.recompute,
         precision: Literal["auto", "fp32"] = "auto",
         seed: int = 0,
     ) -> None:
         super().__init__(
             task, model, learning_rate, batch_size, epochs, warmup, weight_decay, max_grad_norm, max_tokens, patience,
-            precision, seed,
+            reweight, tokens_at_once, recompute, precision, seed,
         )  # fmt: skip
         self.rank = rank
         self.alpha = alpha
@@ -120,7 +123,7 @@ class DecoderStudent(EncoderStudent):
             network = student._network(folder, tokens.pad_id, device)
         _put(arrays, network)
         student.learner_ = Learner(network.eval(), tokens, objective)
-        student.epochs_ = ()
+        student.epochs_, student.history_ = (), None
         return student
 
 

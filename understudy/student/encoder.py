@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -16,9 +17,18 @@ from understudy.errors import UserError
 from understudy.records import Document
 from understudy.settings import EmbeddingSettings, EncoderSettings, StudentSettings
 from understudy.student.base import Examples, Report, Student
+from understudy.student.checkpoint import Checkpoints
 from understudy.student.folder import StudentFile, StudentFiles
-from understudy.student.network import best_device, load_network, own_randomness, restore_network, weights_of
+from understudy.student.network import (
+    best_device,
+    load_network,
+    own_randomness,
+    recomputing,
+    restore_network,
+    weights_of,
+)
 from understudy.student.objective import Objective
+from understudy.student.reweighting import WeightHistory
 from understudy.student.training import Encoded, Epoch, Learner, Plan, has_fast_bf16, scores, train
 
 FloatArray = NDArray[np.float64]
@@ -36,6 +46,7 @@ class EncoderStudent(Student):
     task : what is learned.
     model : ``bundled``, a folder, or a hub id.
     learning_rate, batch_size, epochs, warmup, weight_decay, max_grad_norm, max_tokens, patience : see the settings.
+    reweight, tokens_at_once, recompute : see the settings.
     precision : ``auto`` trains in bfloat16 where the processor has it, ``fp32`` never; predictions are always fp32.
     seed : of the new head, dropout and the order of texts.
 
@@ -43,12 +54,14 @@ class EncoderStudent(Student):
     ----------
     learner_ : network, tokens and objective.
     epochs_ : losses by epoch; with dev texts, the weights are those of the smallest dev loss.
+    history_ : with `reweight`, the weight of every training text in every step; else None.
     """
 
     kind: ClassVar[str] = "encoder"
 
     learner_: Learner
     epochs_: tuple[Epoch, ...]
+    history_: WeightHistory | None
 
     def __init__(
         self,
@@ -62,6 +75,9 @@ class EncoderStudent(Student):
         max_grad_norm: float = DEFAULTS.max_grad_norm,
         max_tokens: int = DEFAULTS.max_tokens,
         patience: int = DEFAULTS.patience,
+        reweight: bool = DEFAULTS.reweight,
+        tokens_at_once: int = DEFAULTS.tokens_at_once,
+        recompute: bool = DEFAULTS.recompute,
         precision: Literal["auto", "fp32"] = "auto",
         seed: int = 0,
     ) -> None:
@@ -75,6 +91,9 @@ class EncoderStudent(Student):
         self.max_grad_norm = max_grad_norm
         self.max_tokens = max_tokens
         self.patience = patience
+        self.reweight = reweight
+        self.tokens_at_once = tokens_at_once
+        self.recompute = recompute
         self.precision = precision
         self.seed = seed
 
@@ -89,16 +108,25 @@ class EncoderStudent(Student):
         with own_randomness(self.seed, device):
             network = self._network(folder, tokens.pad_id, device)
             self.learner_ = Learner(network, tokens, self._objective(examples.targets))
-            self.epochs_ = () if self._has_one_answer() else self._train(examples, dev, report)
+            self.epochs_, self.history_ = (), None
+            if not self._has_one_answer():
+                self._train(examples, dev, report)
 
     def _network(self, folder: Path, pad_id: int, device: torch.device) -> Any:
         return load_network(folder, self.task.labels, pad_id).to(device)
 
-    def _train(self, examples: Examples, dev: Examples | None, report: Report) -> tuple[Epoch, ...]:
-        tokens, plan = self.learner_.tokens, self._plan(self.learner_.network.device)
+    def _train(self, examples: Examples, dev: Examples | None, report: Report) -> None:
+        network, tokens = self.learner_.network, self.learner_.tokens
         encoded_dev = None if dev is None else _encoded(tokens, dev)
+        checkpoints = None if self._workspace is None else Checkpoints(self._workspace)
         rng = np.random.default_rng(self.seed)
-        return tuple(train(self.learner_, _encoded(tokens, examples), encoded_dev, plan, rng, report))
+        with recomputing(network) if self.recompute else nullcontext():
+            trained = train(
+                self.learner_, _encoded(tokens, examples), encoded_dev, self._plan(network.device), rng, report,
+                checkpoints,
+            )  # fmt: skip
+        self.epochs_, self.history_ = trained.epochs, trained.history
+        self.remarks_ += trained.remarks
 
     def _has_one_answer(self) -> bool:
         return len(self.learner_.objective.columns) <= self.task.is_exclusive
@@ -122,6 +150,8 @@ class EncoderStudent(Student):
             max_grad_norm=self.max_grad_norm,
             patience=self.patience,
             uses_bf16=self.precision == "auto" and has_fast_bf16(device),
+            reweight=self.reweight,
+            tokens_at_once=self.tokens_at_once,
         )
 
     def _parameters(self) -> dict[str, Any]:
@@ -149,12 +179,13 @@ class EncoderStudent(Student):
         tokens = tokens_of(files.texts.get("tokenizer.json", ""))
         network = restore_network(files.texts.get("config.json", ""), arrays, task.labels)
         student.learner_ = Learner(network.to(best_device()).eval(), tokens, objective)
-        student.epochs_ = ()
+        student.epochs_, student.history_ = (), None
         return student
 
 
 def _encoded(tokens: Tokens, examples: Examples) -> Encoded:
     return Encoded(
+        [document.id for document in examples.documents],
         tokens.read([document.text for document in examples.documents]),
         torch.from_numpy(examples.targets).float(),
         torch.from_numpy(examples.weights).float(),

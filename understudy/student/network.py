@@ -100,6 +100,25 @@ def own_randomness(seed: int, device: torch.device) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def recomputing(network: Any) -> Iterator[None]:
+    """Keep few activations for the backward pass and compute the others twice, inside the block.
+
+    Raises
+    ------
+    UserError
+        If the architecture cannot.
+    """
+    try:
+        network.gradient_checkpointing_enable({"use_reentrant": False})
+    except ValueError as exc:
+        raise UserError(f"activations cannot be computed again: {exc}", "Set `recompute` to false.") from exc
+    try:
+        yield
+    finally:
+        network.gradient_checkpointing_disable()
+
+
 def _labelled(config: Any, labels: Sequence[str], pad_id: int) -> Any:
     config.id2label = dict(enumerate(labels))
     config.label2id = {label: column for column, label in enumerate(labels)}

@@ -360,6 +360,33 @@ class WeightHistory:
         order = [int(i) for i in np.argsort(means, kind="stable") if visits[i]]
         return [Distrust(self.ids[i], float(means[i]), int(visits[i]), int(zeros[i])) for i in order[:n]]
 
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """All that was recorded, to be kept; `take` takes it back."""
+        where, given = self._flat()
+        visits = np.array([len(positions) for positions in self._positions], dtype=np.int64)
+        return {"positions": where.astype(np.int64), "weights": given.astype(np.float64), "visits": visits,
+                "smoothed": self._smoothed}  # fmt: skip
+
+    def take(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Go on from what `arrays` gave.
+
+        Raises
+        ------
+        ValueError
+            If they are those of another history.
+        """
+        where, given, visits = arrays["positions"].astype(np.intp), arrays["weights"], arrays["visits"]
+        sums = (len(where), len(given), int(visits.sum()))
+        if (
+            len(set(sums)) > 1
+            or len(arrays["smoothed"]) != len(self.ids)
+            or not set(where) <= set(range(len(self.ids)))
+        ):
+            raise ValueError("The weights are those of other documents.")
+        ends = np.cumsum(visits)[:-1]
+        self._positions, self._weights = np.split(where, ends), np.split(given, ends)
+        self._smoothed = arrays["smoothed"].astype(np.float64)
+
     def _flat(self) -> tuple[npt.NDArray[np.intp], FloatArray]:
         if not self._positions:
             return np.zeros(0, dtype=np.intp), np.zeros(0)

@@ -1,9 +1,14 @@
-"""The training loop of fine-tuned students: batches of similar length, warm-up and decay, clipping, early stopping."""
+"""The training loop of fine-tuned students: batches of similar length, warm-up and decay, clipping, early stopping.
+
+Resumable: what a step draws depends on the seed and the step's number alone, so that weights, moments and a number are
+all a checkpoint needs. It loads no models and knows no labels.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,16 +19,27 @@ from tokenizers import Encoding
 from understudy.embedding import Tokens, batches_by_length
 from understudy.errors import UserError
 from understudy.student.base import Report, Step
+from understudy.student.batching import buckets, parts
+from understudy.student.checkpoint import Checkpoint, Checkpoints, UnusableCheckpointError
 from understudy.student.network import logits
 from understudy.student.objective import Objective
+from understudy.student.optimising import (
+    learning_rate,
+    make_optimiser,
+    moments_of,
+    put_moments,
+    set_rate,
+)
+from understudy.student.reweighting import Reweighting, WeightHistory, learning_rates
 
 IntArray = NDArray[np.int64]
 
-BATCHES_SORTED_TOGETHER = 50
-SMALLEST_NUMBER_OF_POOLS = 4
-"""Few texts are still sorted in at least so many pools, so that batches differ from epoch to epoch."""
-
 SCORING_BATCH = 32
+GOLD_BATCH = 8
+"""Gold texts that judge one step; a larger batch costs more (`benchmarks/reweighting.py`)."""
+
+ORDER, DROPOUT, GOLD = range(3)
+"""What is drawn, so that no two streams are the same."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +49,8 @@ class Plan:
     Attributes
     ----------
     uses_bf16 : compute forward passes in bfloat16 where that is safe (autocast).
+    reweight : weigh every step's examples by what they do to `GOLD_BATCH` gold dev texts.
+    tokens_at_once : padded tokens; a step of more is computed in parts and is the same step.
     """
 
     learning_rate: float
@@ -43,6 +61,8 @@ class Plan:
     max_grad_norm: float
     patience: int
     uses_bf16: bool
+    reweight: bool
+    tokens_at_once: int
 
 
 @dataclass(frozen=True)
@@ -51,11 +71,13 @@ class Encoded:
 
     Attributes
     ----------
+    ids : of the n documents.
     encodings : n tokenised texts.
     targets : shape (n, K).
     weights : shape (n,), mean 1.
     """
 
+    ids: Sequence[str]
     encodings: Sequence[Encoding]
     targets: torch.Tensor
     weights: torch.Tensor
@@ -64,6 +86,15 @@ class Encoded:
     def lengths(self) -> IntArray:
         """Tokens of each text."""
         return np.array([len(encoding.ids) for encoding in self.encodings], dtype=np.int64)
+
+    def digest(self) -> str:
+        """SHA-256 of everything that is learned from."""
+        state = hashlib.sha256()
+        for encoding in self.encodings:
+            state.update(np.array([len(encoding.ids), *encoding.ids], dtype=np.int64).tobytes())
+        for tensor in (self.targets, self.weights):
+            state.update(tensor.numpy().tobytes())
+        return state.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -83,36 +114,59 @@ class Learner:
     tokens: Tokens
     objective: Objective
 
+    def losses(self, examples: Encoded, rows: IntArray, *, uses_bf16: bool) -> torch.Tensor:
+        """Loss of each of the examples' rows, shape (n,), unweighted."""
+        batch = self.tokens.pad([examples.encodings[row] for row in rows])
+        with torch.autocast(self.network.device.type, dtype=torch.bfloat16, enabled=uses_bf16):
+            found = logits(self.network, batch)
+        return self.objective.losses(found, examples.targets[rows])
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training run leaves beside the network's weights.
+
+    Attributes
+    ----------
+    epochs : their losses.
+    history : the weights that gold texts gave; None without reweighting.
+    remarks : what a person should know: where it went on, what did not fit into memory.
+    """
+
+    epochs: tuple[Epoch, ...]
+    history: WeightHistory | None
+    remarks: tuple[str, ...]
+
 
 def train(
-    learner: Learner, examples: Encoded, dev: Encoded | None, plan: Plan, rng: np.random.Generator, report: Report
-) -> list[Epoch]:
+    learner: Learner,
+    examples: Encoded,
+    dev: Encoded | None,
+    plan: Plan,
+    rng: np.random.Generator,
+    report: Report,
+    checkpoints: Checkpoints | None = None,
+) -> Trained:
     """Train in place; ends with the weights of the epoch with the smallest dev loss, or the last without dev.
 
-    Dropout draws from torch's global generator; the caller seeds and restores it.
+    Dropout draws from torch's global generator, which every step seeds; the caller restores it.
+
+    Parameters
+    ----------
+    checkpoints : where an interrupted run of the same training is gone on with, and where this one leaves its own.
 
     Raises
     ------
     UserError
-        If the loss stops being finite.
+        If the loss stops being finite, one text does not fit into memory, `plan.reweight` has no dev texts, or a
+        checkpoint cannot be written.
     """
-    optimiser = make_optimiser(learner.network, plan.learning_rate, plan.weight_decay)
-    n_steps = -(-len(examples.encodings) // plan.batch_size)
-    epochs: list[Epoch] = []
-    best: dict[str, torch.Tensor] = {}
-    for number in range(1, plan.epochs + 1):
-        losses = list(_steps(learner, examples, plan, optimiser, rng, _Clock(number, n_steps, plan.epochs, report)))
-        epochs.append(Epoch(number, float(np.mean(losses)), None if dev is None else dev_loss(learner, dev)))
-        if dev is None:
-            continue
-        if _best(epochs) == number:
-            best = {name: p.detach().clone() for name, p in learner.network.named_parameters() if p.requires_grad}
-        elif number - _best(epochs) >= plan.patience:
-            break
-    if best:
-        learner.network.load_state_dict(best, strict=False)
-    learner.network.eval()
-    return epochs
+    if plan.reweight and dev is None:
+        raise UserError(
+            "reweighting needs gold texts of role `dev`, and this training has none.",
+            "Give some gold texts that role, or set `student.encoder.reweight` to false.",
+        )
+    return _Training(learner, examples, dev, plan, int(rng.integers(2**62)), report, checkpoints).run()
 
 
 def scores(learner: Learner, encodings: Sequence[Encoding]) -> torch.Tensor:
@@ -132,36 +186,6 @@ def dev_loss(learner: Learner, dev: Encoded) -> float:
     return float((losses * dev.weights).mean())
 
 
-def buckets(lengths: IntArray, batch_size: int, rng: np.random.Generator) -> Iterator[IntArray]:
-    """Every position once, in random batches of texts of similar length."""
-    n = len(lengths)
-    pool = batch_size * max(1, min(BATCHES_SORTED_TOGETHER, n // (batch_size * SMALLEST_NUMBER_OF_POOLS)))
-    order = rng.permutation(n)
-    pools = [order[start : start + pool] for start in range(0, n, pool)]
-    by_length = np.concatenate([rows[np.argsort(-lengths[rows], kind="stable")] for rows in pools])
-    batches = [by_length[start : start + batch_size] for start in range(0, n, batch_size)]
-    for batch in rng.permutation(len(batches)):
-        yield batches[batch]
-
-
-def learning_rate(step: int, n_steps: int, warmup: float, peak: float) -> float:
-    """Rate of a 0-based step: linear up over the share `warmup` of the steps, then linear down to 0 after the last."""
-    n_warmup = int(np.ceil(warmup * n_steps))
-    if step < n_warmup:
-        return peak * step / n_warmup
-    return peak * (n_steps - step) / max(1, n_steps - n_warmup)
-
-
-def make_optimiser(network: Any, peak: float, weight_decay: float) -> torch.optim.Optimizer:
-    """AdamW over what is trainable; matrices decay, biases and norms do not."""
-    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=peak, fused=True)
-
-
 def has_fast_bf16(device: torch.device) -> bool:
     """Whether the processor computes in bfloat16 itself, rather than emulating it."""
     if device.type == "cuda":
@@ -170,61 +194,226 @@ def has_fast_bf16(device: torch.device) -> bool:
     return any(getattr(torch.cpu, probe, lambda: False)() for probe in probes)
 
 
-@dataclass(frozen=True)
-class _Clock:
-    """Which step of which epoch it is."""
+@dataclass
+class _Training:
+    """One run: everything that changes from step to step is here, and in `_state` and `_take`."""
 
-    epoch: int
-    n_steps: int
-    n_epochs: int
+    learner: Learner
+    examples: Encoded
+    dev: Encoded | None
+    plan: Plan
+    entropy: int
     report: Report
+    checkpoints: Checkpoints | None
+
+    step: int = 0
+    tokens_at_once: int = field(init=False)
+    epochs: list[Epoch] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    """Of the steps of the present epoch."""
+    best: dict[str, torch.Tensor] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
+    given: list[tuple[IntArray, torch.Tensor]] = field(default_factory=list)
+    """Rows and the weights that gold texts gave them, in the present step."""
+
+    def __post_init__(self) -> None:
+        self.lengths = self.examples.lengths
+        self.tokens_at_once = self.plan.tokens_at_once
+        self.optimiser = make_optimiser(self.learner.network, self.plan.learning_rate, self.plan.weight_decay)
+        self.history = WeightHistory(self.examples.ids) if self.plan.reweight else None
+        self.rates = learning_rates(self.learner.network, self.optimiser)
+        self.identity = "" if self.checkpoints is None else self._identity()
+
+    @property
+    def n_steps(self) -> int:
+        """Of one epoch."""
+        return -(-len(self.lengths) // self.plan.batch_size)
 
     @property
     def total(self) -> int:
-        return self.n_steps * self.n_epochs
+        return self.n_steps * self.plan.epochs
 
-    def step(self, in_epoch: int) -> int:
-        return (self.epoch - 1) * self.n_steps + in_epoch
+    def run(self) -> Trained:
+        self._resume()
+        while len(self.epochs) < self.plan.epochs and not self._is_over():
+            self._epoch(len(self.epochs) + 1)
+        if self.best:
+            self.learner.network.load_state_dict(self.best, strict=False)
+        self.learner.network.eval()
+        return Trained(tuple(self.epochs), self.history, tuple(self.remarks))
 
-    def tell(self, in_epoch: int, loss: float) -> None:
+    def _is_over(self) -> bool:
+        return self.dev is not None and bool(self.epochs) and len(self.epochs) - self._best() >= self.plan.patience
+
+    def _epoch(self, number: int) -> None:
+        self.learner.network.train()
+        order = buckets(self.lengths, self.plan.batch_size, self._rng(ORDER, number))
+        for rows in list(order)[len(self.losses) :]:
+            set_rate(self.optimiser, learning_rate(self.step, self.total, self.plan.warmup, self.plan.learning_rate))
+            self._tell(number, self._step(rows))
+            if len(self.losses) < self.n_steps:
+                self._keep_if_due()
+        self._close(number)
+        self._keep_if_due()
+
+    def _close(self, number: int) -> None:
+        dev = None if self.dev is None else dev_loss(self.learner, self.dev)
+        self.epochs.append(Epoch(number, float(np.mean(self.losses)), dev))
+        self.losses = []
+        if dev is not None and self._best() == number:
+            self.best = {name: p.detach().clone() for name, p in self._trained()}
+
+    def _best(self) -> int:
+        return min(self.epochs, key=lambda epoch: np.inf if epoch.dev_loss is None else epoch.dev_loss).number
+
+    def _step(self, rows: IntArray) -> float:
+        torch.manual_seed(int(self._rng(DROPOUT, self.step).integers(2**62)))
+        loss = self._gradients(rows)
+        torch.nn.utils.clip_grad_norm_(self.learner.network.parameters(), self.plan.max_grad_norm)
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        if self.history is not None:
+            for part, weights in self.given:
+                self.history.record(part.tolist(), weights)
+        return loss
+
+    def _gradients(self, rows: IntArray) -> float:
+        """Put the gradients of the step's mean loss in place; in smaller parts where memory does not suffice."""
+        while True:
+            self.given = []
+            try:
+                return sum(self._part(part, len(rows)) for part in parts(rows, self.lengths, self.tokens_at_once))
+            except RuntimeError as exc:
+                if not is_out_of_memory(exc):
+                    raise
+                reason = str(exc)
+            self.optimiser.zero_grad()
+            self._halve(rows, reason)
+
+    def _part(self, rows: IntArray, n: int) -> float:
+        losses, weights = self._weighed(rows)
+        loss = (losses * weights.to(losses.device)).sum() / n
+        loss.backward()  # type: ignore[no-untyped-call]
+        return float(loss.detach())
+
+    def _weighed(self, rows: IntArray) -> tuple[torch.Tensor, torch.Tensor]:
+        """Losses with graph, and weights relative to plain training."""
+        given = self.examples.weights[rows]
+        if self.history is None or self.dev is None:
+            return self.learner.losses(self.examples, rows, uses_bf16=self.plan.uses_bf16), given
+        n_gold = len(self.dev.encodings)
+        gold = self._rng(GOLD, self.step).choice(n_gold, min(n_gold, GOLD_BATCH), replace=False)
+        weigh: Reweighting[_Rows] = Reweighting(self.learner.network, self._losses_of, self.rates)
+        weighed = weigh((self.examples, rows), (self.dev, gold))
+        self.given.append((rows, weighed.weights))
+        return weighed.losses, weighed.weights.cpu() * len(rows) * given
+
+    def _losses_of(self, network: Any, batch: _Rows) -> torch.Tensor:
+        learner = Learner(network, self.learner.tokens, self.learner.objective)
+        return learner.losses(*batch, uses_bf16=self.plan.uses_bf16)
+
+    def _halve(self, rows: IntArray, reason: str) -> None:
+        """Compute half as much at once from now on."""
+        largest = max(
+            len(part) * int(self.lengths[part].max()) for part in parts(rows, self.lengths, self.tokens_at_once)
+        )
+        longest = int(self.lengths[rows].max())
+        if largest <= longest:
+            raise UserError(
+                f"not even one text of {longest} tokens fits into memory: {reason}",
+                "Set a smaller `max_tokens`, set `recompute` to true, or choose a smaller model.",
+            )
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        self.tokens_at_once = max(1, largest // 2)
+        self.remarks.append(
+            f"Memory did not suffice for {largest:,} tokens at once: from step {self.step + 1} on, steps are computed "
+            f"in parts of at most {self.tokens_at_once:,} tokens. Their batch size stays {self.plan.batch_size}."
+        )
+
+    def _tell(self, epoch: int, loss: float) -> None:
         if not np.isfinite(loss):
             raise UserError(
-                f"training diverged: the loss is {loss} in epoch {self.epoch}, step {in_epoch + 1}.",
+                f"training diverged: the loss is {loss} in epoch {epoch}, step {len(self.losses) + 1}.",
                 "Set a smaller `student.encoder.learning_rate`.",
             )
-        self.report(Step(self.step(in_epoch) + 1, self.total, self.epoch, loss))
+        self.losses.append(loss)
+        self.step += 1
+        self.report(Step(self.step, self.total, epoch, loss))
+
+    def _rng(self, stream: int, number: int) -> np.random.Generator:
+        return np.random.default_rng([self.entropy, stream, number])
+
+    def _trained(self) -> Iterator[tuple[str, torch.nn.Parameter]]:
+        return ((name, p) for name, p in self.learner.network.named_parameters() if p.requires_grad)
+
+    def _resume(self) -> None:
+        if self.checkpoints is None:
+            return
+        found, passed_over = self.checkpoints.newest(self.identity, self._take)
+        self.remarks += passed_over
+        if found is not None:
+            self.remarks.append(f"Training went on after step {found.step:,} of {self.total:,}, from its checkpoint.")
+
+    def _keep_if_due(self) -> None:
+        if self.checkpoints is not None and self.checkpoints.is_due():
+            self.checkpoints.write(self._state(), self.identity)
+
+    def _state(self) -> Checkpoint:
+        tensors = {f"weights.{name}": p.detach() for name, p in self._trained()}
+        tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
+        tensors |= {f"moments.{name}": tensor for name, tensor in moments_of(self.optimiser).items()}
+        if self.history is not None:
+            tensors |= {f"history.{name}": torch.from_numpy(a) for name, a in self.history.arrays().items()}
+        state = {
+            "epochs": [astuple(epoch) for epoch in self.epochs], "losses": self.losses,
+            "tokens_at_once": self.tokens_at_once, "remarks": self.remarks,
+        }  # fmt: skip
+        return Checkpoint(self.step, tensors, state)
+
+    def _take(self, checkpoint: Checkpoint) -> None:
+        """Go on from a checkpoint; nothing is changed if it does not fit."""
+        weights, best = _group(checkpoint, "weights"), _group(checkpoint, "best")
+        shapes = {name: tuple(p.shape) for name, p in self._trained()}
+        for found in (weights, best) if best else (weights,):
+            if {name: tuple(tensor.shape) for name, tensor in found.items()} != shapes:
+                raise UnusableCheckpointError("its weights are not those of this network")
+        state = checkpoint.state
+        try:
+            epochs = [Epoch(*row) for row in state["epochs"]]
+            losses, at_once, remarks = list(state["losses"]), int(state["tokens_at_once"]), list(state["remarks"])
+            if self.history is not None:
+                self.history.take({name: t.numpy() for name, t in _group(checkpoint, "history").items()})
+            put_moments(self.optimiser, _group(checkpoint, "moments"))
+        except (KeyError, TypeError, ValueError) as exc:
+            raise UnusableCheckpointError(f"it is not whole ({exc})") from exc
+        with torch.no_grad():
+            for name, p in self._trained():
+                p.copy_(weights[name])
+        device = self.learner.network.device
+        self.best = {name: tensor.to(device) for name, tensor in best.items()}
+        self.step, self.epochs, self.losses = checkpoint.step, epochs, losses
+        self.tokens_at_once, self.remarks = at_once, remarks + self.remarks
+
+    def _identity(self) -> str:
+        """Hash of all that decides how training goes."""
+        state = hashlib.sha256(repr((self.plan, self.entropy, repr(self.learner.objective))).encode())
+        for examples in (self.examples, self.dev):
+            state.update(b"-" if examples is None else examples.digest().encode())
+        for name, p in self._trained():
+            state.update(name.encode())
+            state.update(p.detach().float().cpu().numpy().tobytes())
+        return state.hexdigest()
 
 
-def _steps(
-    learner: Learner,
-    examples: Encoded,
-    plan: Plan,
-    optimiser: torch.optim.Optimizer,
-    rng: np.random.Generator,
-    clock: _Clock,
-) -> Iterator[float]:
-    learner.network.train()
-    for number, rows in enumerate(buckets(examples.lengths, plan.batch_size, rng)):
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(clock.step(number), clock.total, plan.warmup, plan.learning_rate)
-        loss = _step(learner, examples, rows, plan, optimiser)
-        clock.tell(number, loss)
-        yield loss
+_Rows = tuple[Encoded, IntArray]
 
 
-def _step(learner: Learner, examples: Encoded, rows: IntArray, plan: Plan, optimiser: torch.optim.Optimizer) -> float:
-    network = learner.network
-    batch = learner.tokens.pad([examples.encodings[row] for row in rows])
-    with torch.autocast(network.device.type, dtype=torch.bfloat16, enabled=plan.uses_bf16):
-        found = logits(network, batch)
-    losses = learner.objective.losses(found, examples.targets[rows])
-    loss = (losses * examples.weights[rows].to(losses.device)).mean()
-    loss.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(network.parameters(), plan.max_grad_norm)
-    optimiser.step()
-    optimiser.zero_grad()
-    return float(loss.detach())
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether torch could not get memory, of a GPU or of the machine."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
-def _best(epochs: Sequence[Epoch]) -> int:
-    return min(epochs, key=lambda epoch: np.inf if epoch.dev_loss is None else epoch.dev_loss).number
+def _group(checkpoint: Checkpoint, name: str) -> dict[str, torch.Tensor]:
+    prefix = f"{name}."
+    return {key.removeprefix(prefix): t for key, t in checkpoint.tensors.items() if key.startswith(prefix)}
