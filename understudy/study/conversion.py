@@ -75,28 +75,44 @@ def convert(set_folder: Path, project_folder: Path, options: Options) -> Convers
     UserError
         If the set is of another kind, the model unknown, the project folder taken or inside the repository.
     """
-    _refuse_folder(project_folder)
+    refuse_repository(project_folder)
+    if (project_folder / FILE_NAME).exists():
+        raise UserError(
+            f"{project_folder} already holds a project.", "Name another folder, or remove that one yourself."
+        )
     stats = read_stats(set_folder)
     refuse_other_kinds(set_folder.name, stats["task"], options.as_texts)
     teacher = choose_teacher(set_folder, stats, options.teacher)
     items = with_groups([item.taught_by(teacher) for item in read_items(set_folder)], options.group_regex)
     roles = assign(items, np.random.default_rng(options.seed))
-    labels = tuple(sorted({item.label for item in items if item.label is not None}))
-    readme = read_readme(set_folder)
-    positive = _positive(labels, stats.get("pos"))
+    return make_project(set_folder, project_folder, roles, teacher, options)
+
+
+def make_project(
+    set_folder: Path, project_folder: Path, roles: Roles, teacher: str | None, options: Options
+) -> Conversion:
+    """Write a project folder with these roles, whose texts hold the answers of `teacher`; replaces what is there."""
+    stats, readme = read_stats(set_folder), read_readme(set_folder)
+    labels, positive = labels_of(roles, stats)
     remarks = tuple(_remarks(stats, readme, roles, teacher, options))
     made = Conversion(set_folder.name, teacher, positive, labels, roles, remarks)
     _write(project_folder, made, _toml(made, stats["title"], definitions(readme, labels), options))
     return made
 
 
-def _refuse_folder(folder: Path) -> None:
+def labels_of(roles: Roles, stats: Any) -> tuple[tuple[str, ...], str | None]:
+    """The labels that people gave, sorted, and the positive one of two, if the set tells."""
+    everything = (*roles.pool, *roles.demo, *roles.dev, *roles.test, *roles.left_out)
+    labels = tuple(sorted({item.label for item in everything if item.label is not None}))
+    return labels, _positive(labels, stats.get("pos"))
+
+
+def refuse_repository(folder: Path) -> None:
+    """Raise UserError for a folder inside the repository, where the public texts may not be copied."""
     if folder.resolve().is_relative_to(REPOSITORY):
         raise UserError(
             f"{folder} is inside the repository, where the public texts may not be copied.", "Name a folder outside."
         )
-    if (folder / FILE_NAME).exists():
-        raise UserError(f"{folder} already holds a project.", "Name another folder, or remove that one yourself.")
 
 
 def _positive(labels: Sequence[str], declared: str | None) -> str | None:
@@ -160,7 +176,8 @@ def _toml(made: Conversion, title: str, meanings: dict[str, str], options: Optio
     for label in made.labels:
         lines += ["", "[[codebook.labels]]", f"name = {_quoted(label)}"]
         lines += [f"definition = {_quoted(meanings[label])}"] if label in meanings else []
-    lines += ["", "[data]", 'pool = ["data/pool.jsonl"]', 'gold = ["data/gold.jsonl"]', 'role = "role"']
+    pool = '["data/pool.jsonl"]' if made.roles.pool else "[]"
+    lines += ["", "[data]", f"pool = {pool}", 'gold = ["data/gold.jsonl"]', 'role = "role"']
     texts = [item for role in (made.roles.pool, made.roles.demo, made.roles.dev, made.roles.test) for item in role]
     lines += ['group = "group"'] if any(item.group for item in texts) else []
     lines += ['overlong = "keep"'] if any(len(item.text) > OVERLONG for item in texts) else []

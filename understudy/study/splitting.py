@@ -24,6 +24,11 @@ class Roles:
     test: tuple[Item, ...]
     left_out: tuple[Item, ...]
 
+    def taught_by(self, model: str) -> Roles:
+        """The same texts with the answers of one model."""
+        named = ("pool", "demo", "dev", "test", "left_out")
+        return Roles(*(tuple(item.taught_by(model) for item in getattr(self, name)) for name in named))
+
     def counts(self) -> dict[str, int]:
         """Texts of each role."""
         return {name: len(getattr(self, name)) for name in ("pool", "demo", "dev", "test", "left_out")}
@@ -58,6 +63,18 @@ def assign(items: Sequence[Item], rng: np.random.Generator) -> Roles:
     kept = {item.id for item in (*pool, *demo, *dev, *test)}
     left_out = tuple(item for item in items if item.id not in kept)
     return Roles(tuple(pool), tuple(demo), tuple(dev), tuple(test), left_out)
+
+
+def assign_paired(items: Sequence[Item], rng: np.random.Generator) -> Roles:
+    """Roles such that people and every model label the same texts: demo to learn from, dev, test; the pool is empty.
+
+    Only texts with a human label that some model was asked about take part, two fifths of them (1,000 of 3,000 or more)
+    as test, an eighth (at most 250) as dev, stratified and in whole groups. The split does not depend on who teaches.
+    """
+    both = [item for item in items if item.label is not None and item.said]
+    test, rest = _draw(both, MOST_TEST if len(both) >= MANY else 2 * len(both) // 5, rng)
+    dev, demo = _draw(rest, min(MOST_DEV, len(both) // SMALLEST_DEV_SHARE), rng)
+    return Roles((), tuple(demo), tuple(dev), tuple(test), tuple(_without(items, both)))
 
 
 def _two_thirds(items: Sequence[Item]) -> int:

@@ -1,0 +1,211 @@
+"""Runs a study: every task with each of its teachers, arms and runs; finished cells are kept and read again.
+
+Tasks are spread over processes; within one task nothing is computed twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from understudy.corpus import text_digest
+from understudy.pipeline import Project
+from understudy.pipeline.annotation import stored_annotations
+from understudy.pipeline.arms import Arm
+from understudy.pipeline.kept import fingerprint
+from understudy.pipeline.listener import Listener, SilentListener
+from understudy.pipeline.training import train_once
+from understudy.pipeline.validation import count_values
+from understudy.records import Annotation, Role
+from understudy.study.arms import build_arm
+from understudy.study.cells import Cell, cell_path, read_cell, write_cell
+from understudy.study.file import TEACHER_DIRECT, Study, StudyArm, StudyTask, as_text
+from understudy.study.tasks import TaughtTask, missing_tasks, open_task
+
+CELL_VERSION = 1
+GIB = 2**30
+MEMORY_OF_A_WORKER = 2 * GIB
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a cell stands in the study.
+
+    Attributes
+    ----------
+    teacher : `best`, `median`, a model's name or `own`; "" for arms without teacher labels.
+    model : who that is; "" likewise.
+    key : of the cell's file.
+    headline : which F1 the task reports first.
+    """
+
+    task: str
+    teacher: str
+    model: str
+    arm: str
+    seed: int
+    key: str
+    n_labels: int
+    student: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one process does: a task of a study."""
+
+    study: Study
+    task: StudyTask
+    work: Path
+
+
+class Opened:
+    """A task with one teacher under an arm's settings: its project and what the teacher said, read once."""
+
+    def __init__(self, taught: TaughtTask, overrides: Mapping[str, str]) -> None:
+        self.taught = taught
+        self.project = taught.open(overrides)
+        self.annotations = stored_annotations(self.project)
+
+
+def run_study(study: Study, work: Path, workers: int = 1, listener: Listener | None = None) -> list[Place]:
+    """Make every cell that is missing; the places of all cells, in file order. Tasks without data are left out.
+
+    Parameters
+    ----------
+    work : folder for projects made of public sets, embeddings and cells.
+    workers : processes, fewer where memory or tasks are few.
+    """
+    listener = listener or SilentListener()
+    absent = missing_tasks(study)
+    for name, place in absent.items():
+        listener.say(f"task `{name}` is left out, its data are missing: {place}")
+    jobs = [Job(study, task, work) for task in study.file.tasks if task.title not in absent]
+    found: dict[str, list[Place]] = {}
+    for done, (name, places) in enumerate(_finished(jobs, workers_that_fit(workers, len(jobs)), listener), 1):
+        found[name] = places
+        listener.progress("tasks", done, len(jobs), name)
+    return [place for job in jobs for place in found[job.task.title]]
+
+
+def workers_that_fit(wanted: int, n_jobs: int) -> int:
+    """Processes that there is work and memory for, at least 1."""
+    return max(1, min(wanted, n_jobs, _free_memory() // MEMORY_OF_A_WORKER))
+
+
+def walk(job: Job) -> Iterator[tuple[Place, Opened, StudyArm, Arm | None]]:
+    """Every cell of a task: its place, and what is needed to make it; arms without any label are left out."""
+    opened: dict[str, Opened] = {}
+    for taught in open_task(job.study, job.task, job.work):
+        for entry in job.study.file.arms_of(job.task):
+            overrides = as_text(entry.settings)
+            name = json.dumps([taught.choice, overrides], sort_keys=True)
+            if name not in opened:
+                opened[name] = Opened(taught, overrides)
+            yield from _cells(opened[name], entry, job.study.file.study.seeds)
+
+
+def run_task(job: Job, listener: Listener | None = None) -> list[Place]:
+    """Make the missing cells of one task."""
+    listener = listener or SilentListener()
+    places = []
+    for place, opened, entry, arm in walk(job):
+        path = cell_path(job.work, place.key)
+        if read_cell(path) is None:
+            listener.say(f"{place.task} · {place.arm} · {place.model or 'people'} · run {place.seed}")
+            write_cell(path, _judge(opened, entry, arm, place.seed))
+        places.append(place)
+    return places
+
+
+def _cells(
+    opened: Opened, entry: StudyArm, seeds: Sequence[int]
+) -> Iterator[tuple[Place, Opened, StudyArm, Arm | None]]:
+    taught, project = opened.taught, opened.project
+    teacher, model = (taught.choice, taught.model) if entry.needs_teacher else ("", "")
+    if entry.source == TEACHER_DIRECT:
+        key = _direct_key(project, opened.annotations)
+        yield Place(taught.task, teacher, model, entry.name, 0, key, 0, ""), opened, entry, None
+        return
+    for seed in seeds:
+        arm = build_arm(project, opened.annotations, entry, seed)
+        if arm is not None:
+            kind = project.settings.student.kind
+            place = Place(taught.task, teacher, model, entry.name, seed, _key(project, arm, seed), arm.n_labels, kind)
+            yield place, opened, entry, arm
+
+
+def _judge(opened: Opened, entry: StudyArm, arm: Arm | None, seed: int) -> Cell:
+    project = opened.project
+    test = project.gold_of(Role.TEST)
+    project.ledger.judge([document.id for document in test])
+    if arm is None:
+        said = [opened.annotations[d.id].value if d.id in opened.annotations else None for d in test]
+        return Cell(count_values(project.task, test, said), entry.source, 0, 0, np.nan, 0.0)
+    started = time.monotonic()
+    run = train_once(project, arm, seed)
+    counts = count_values(project.task, test, run.test.values)
+    kind = project.settings.student.kind
+    return Cell(counts, kind, arm.n_labels, arm.human_labels, run.dev_f1, time.monotonic() - started)
+
+
+def _key(project: Project, arm: Arm, seed: int) -> str:
+    """Hash of what a trained cell depends on; the arm's name is not among it, so that equal work is done once."""
+    return _hash([CELL_VERSION, fingerprint(project, replace(arm, name="")), seed])
+
+
+def _direct_key(project: Project, annotations: Mapping[str, Annotation]) -> str:
+    said = [
+        [d.id, text_digest(d.text), str(d.value), str(annotations[d.id].value) if d.id in annotations else None]
+        for d in project.gold_of(Role.TEST)
+    ]
+    return _hash([CELL_VERSION, TEACHER_DIRECT, project.task.labels, said])
+
+
+def _hash(state: object) -> str:
+    return hashlib.sha256(json.dumps(state).encode()).hexdigest()[:32]
+
+
+def _finished(jobs: Sequence[Job], workers: int, listener: Listener) -> Iterator[tuple[str, list[Place]]]:
+    if workers == 1:
+        for job in jobs:
+            yield job.task.title, run_task(job, listener)
+        return
+    with _threads_for(workers), get_context("spawn").Pool(workers) as pool:
+        yield from pool.imap_unordered(_named_run, jobs)
+
+
+def _named_run(job: Job) -> tuple[str, list[Place]]:
+    return job.task.title, run_task(job)
+
+
+@contextmanager
+def _threads_for(workers: int) -> Iterator[None]:
+    """Let processes that start meanwhile share the processors evenly, unless the environment says otherwise."""
+    name = "OMP_NUM_THREADS"
+    if name in os.environ:
+        yield
+        return
+    os.environ[name] = str(max(1, (os.cpu_count() or 1) // workers))
+    try:
+        yield
+    finally:
+        del os.environ[name]
+
+
+def _free_memory() -> int:
+    """Bytes that programs may still take; where the system does not say, enough for anything."""
+    try:
+        with Path("/proc/meminfo").open(encoding="ascii") as lines:
+            kilobytes = next(line.split()[1] for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):
+        return 2**63
+    return int(kilobytes) * 1024
