@@ -217,7 +217,8 @@ class Journal:
         rows = self._read(
             f"select {BATCH_COLUMNS}, (select state from batch_events where batch_id = batches.id order by "  # noqa: S608  # constants
             "batch_events.id desc limit 1), (select provider_id from batch_events where batch_id = batches.id order by "
-            "batch_events.id desc limit 1) from batches order by created_at, id"
+            "batch_events.id desc limit 1) from batches order by "
+            "(select min(batch_events.id) from batch_events where batch_id = batches.id)"
         )
         return [batch_of(row) for row in rows]
 
