@@ -152,6 +152,9 @@ class TeacherSettings(Table):
         "auto", description="Hold answers to a JSON schema until the endpoint says that it cannot, or never."
     )
     logprobs: bool = Field(False, description="Take the probability of a label's tokens as the teacher's confidence.")
+    batch: bool = Field(
+        False, description="Hand `annotate`'s questions over in batches: half the price, within a day; openai, anthropic."
+    )
     concurrency: int = Field(16, ge=1, description="Calls in flight at once; fewer while the provider complains.")
     requests_per_minute: float | None = Field(None, gt=0, description="What the provider allows; empty: no limit.")
     tokens_per_minute: float | None = Field(None, gt=0, description="What the provider allows; empty: no limit.")
@@ -290,6 +293,23 @@ StudentKind = Literal["tfidf-linear", "static", "linear", "setfit", "encoder", "
 """Students that learn by themselves."""
 
 
+NoiseRecipe = Literal[
+    "soft-targets",
+    "trust-weights",
+    "filter",
+    "gold-x4",
+    "gold-x16",
+    "reweighting",
+    "confident-prune",
+    "confident-weights",
+    "neighbours",
+    "candidates",
+    "gce",
+    "elr",
+]
+"""Recipes against label noise."""
+
+
 class StudentSettings(Table):
     """The small model that learns the part."""
 
@@ -303,6 +323,11 @@ class StudentSettings(Table):
     train_on_dev: bool = Field(False, description="Let gold dev texts also join the training of teacher+human.")
     soft_targets: bool = Field(True, description="Learn from the shares of repeated answers, not only the winner.")
     tune_threshold: bool = Field(True, description="Choose the decision threshold on dev.")
+    noise: Literal["off", "auto"] | tuple[NoiseRecipe, ...] = Field(
+        "off",
+        description="Recipes against wrong teacher labels; each is tried, and used only if it wins on gold dev.",
+    )
+    noise_consistency: float = Field(1.0, ge=0, le=1, description="Consistency that the recipe `filter` asks for.")
     linear: LinearSettings = LinearSettings()
     ngrams: NGramSettings = NGramSettings()
     static: StaticSettings = StaticSettings()

@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
 from understudy.corpus import text_digest
+from understudy.pipeline.annotation import stored_annotations
 from understudy.pipeline.arms import Arm, plan_arms
-from understudy.records import Document, Role, Value
+from understudy.records import Annotation, Document, Role, Value
+from understudy.report.data import NoiseTrial
 
 if TYPE_CHECKING:
     from understudy.pipeline.project import Project
@@ -44,6 +46,7 @@ class TrainedArm:
     thresholds : decision thresholds of each run, codebook order, None where a label has none.
     deployed_run : the run whose student is saved: the median one on gold dev.
     remarks : what that student's training has to say, such as what `auto` compared.
+    noise : the recipes against label noise that were tried; at most one of them is used.
     train_s : seconds of training, all runs.
     """
 
@@ -60,6 +63,7 @@ class TrainedArm:
     thresholds: tuple[tuple[float | None, ...], ...]
     deployed_run: int
     remarks: tuple[str, ...] = ()
+    noise: tuple[NoiseTrial, ...] = ()
     version: int = ARM_VERSION
 
     def to_json(self) -> dict[str, Any]:
@@ -159,7 +163,21 @@ def fingerprint(project: Project, arm: Arm) -> str:
         ).encode()
     )  # fmt: skip
     state.update(np.ascontiguousarray(arm.source.targets).tobytes())
+    if settings.student.noise != "off":
+        state.update(_noise_state(project, arm).encode())
     return state.hexdigest()
+
+
+def _noise_state(project: Project, arm: Arm) -> str:
+    """What recipes look at beside an arm's own targets, for its fingerprint."""
+    annotations = stored_annotations(project)
+    documents = [*arm.source.documents, *project.gold_of(Role.DEV)]
+    said = [(d.id, _essence(annotations[d.id])) for d in documents if d.id in annotations]
+    return str((said, [(d.id, d.text, d.value) for d in project.gold_of(Role.DEMO)]))
+
+
+def _essence(annotation: Annotation) -> tuple[object, ...]:
+    return (annotation.value, annotation.answers, annotation.n_asked, annotation.confidence, annotation.flags)
 
 
 def _values(project: Project, stored: Sequence[Any]) -> tuple[Value, ...]:
@@ -176,7 +194,13 @@ def _read(project: Project, name: str) -> TrainedArm | None:
     stored["dev_f1"] = tuple(stored["dev_f1"])
     stored["thresholds"] = tuple(tuple(row) for row in stored["thresholds"])
     stored["remarks"] = tuple(stored.get("remarks", ()))
+    stored["noise"] = tuple(_trial(trial) for trial in stored.get("noise", ()))
     return TrainedArm(**stored)
+
+
+def _trial(stored: dict[str, Any]) -> NoiseTrial:
+    interval = stored["gain_interval"]
+    return NoiseTrial(**stored | {"gain_interval": None if interval is None else tuple(interval)})
 
 
 def _about(project: Project, arm: TrainedArm) -> dict[str, Any]:

@@ -150,6 +150,7 @@ def _data(project: Project, found: _Findings) -> ReportData:
         provenance=_provenance(project),
         commands=("understudy run",),
         wall_s=time.monotonic() - project.opened_at,
+        noise=tuple(trial for arm in found.arms for trial in arm.noise),
     )
 
 

@@ -7,20 +7,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from understudy.errors import UserError
-from understudy.evaluation import best_threshold, headline_score, label_thresholds
 from understudy.pipeline.arms import Arm, plan_arms
 from understudy.pipeline.kept import Run, Said, TrainedArm, fingerprint, kept_arm, write_arm
-from understudy.pipeline.sources import human_set
-from understudy.pipeline.validation import count_values, headline_of
-from understudy.records import Document, Role, Value
+from understudy.pipeline.lessons import Lessons
+from understudy.pipeline.noise_choice import choose_recipe, fit_on, held_out_on_dev, used_recipe
+from understudy.pipeline.tuning import headline_f1, tuned_thresholds
+from understudy.records import Role
+from understudy.report.data import NoiseTrial
 
 if TYPE_CHECKING:
     from understudy.pipeline.project import Project
-
-FloatArray = NDArray[np.float64]
 
 
 def train(project: Project) -> tuple[TrainedArm, ...]:
@@ -41,53 +39,45 @@ def _train_or_keep(project: Project, arm: Arm, position: int, n_arms: int) -> Tr
         return kept
     started = time.monotonic()
     n_seeds = project.settings.student.seeds
+    trials = choose_recipe(project, arm)
     runs = []
     for run in range(n_seeds):
         project.listener.progress("training", position * n_seeds + run, n_arms * n_seeds, arm.name)
-        runs.append(train_once(project, arm, run))
-    trained = _describe(project, arm, runs, time.monotonic() - started)
+        runs.append(train_once(project, arm, run, used_recipe(trials)))
+    trained = _describe(project, arm, runs, trials, time.monotonic() - started)
     write_arm(project, trained, runs)
     project.listener.progress("training", (position + 1) * n_seeds, n_arms * n_seeds, arm.name)
     return trained
 
 
-def train_once(project: Project, arm: Arm, run: int) -> Run:
-    """One training run of an arm, and what its student says about gold dev and test; keeps nothing."""
-    from understudy.student import make_student
+def train_once(project: Project, arm: Arm, run: int, recipe_name: str | None = None) -> Run:
+    """One training run of an arm, and what its student says about gold dev and test; keeps nothing.
 
-    seed = project.settings.project.seed
-    drawn = arm.draw(np.random.default_rng([seed, 4, run]))
-    dev = project.gold_of(Role.DEV)
-    may_tune = bool(dev) and not arm.learns(dev)
-    student = make_student(project.settings.student, project.task, project.encoder, seed + run)
-    student.fit(drawn.documents, drawn.targets, dev=(dev, human_set(project, dev).targets) if may_tune else None)
-    on_dev = student.predict_proba(dev)
-    student.set_thresholds(_thresholds(project, on_dev, dev if may_tune else ()))
+    What a student says about gold dev stays out of fold where its recipe learned from dev's labels.
+
+    Parameters
+    ----------
+    recipe_name : the recipe against label noise to train with; None trains on the labels as they are.
+    """
+    from understudy.student.noise import RECIPES
+
+    recipe = None if recipe_name is None else RECIPES[recipe_name]
+    drawn = arm.draw(np.random.default_rng([project.settings.project.seed, 4, run]))
+    lessons = Lessons(project, drawn, run)
+    may_tune = bool(lessons.dev) and not arm.learns(lessons.dev)
+    student = fit_on(lessons, recipe, np.full(len(lessons.dev), may_tune))
+    learned_dev = recipe is not None and lessons.learns_from_dev(recipe)
+    on_dev = held_out_on_dev(lessons, recipe) if recipe and learned_dev else student.predict_proba(lessons.dev)
+    student.set_thresholds(tuned_thresholds(project, on_dev, lessons.dev if may_tune else ()))
     said = Said(tuple(student.decode(on_dev)), on_dev)
     on_test = student.predict_proba(project.gold_of(Role.TEST))
-    dev_f1 = _score(project, dev, said.values) if may_tune else np.nan
+    dev_f1 = headline_f1(project, lessons.dev, said.values) if may_tune else np.nan
     return Run(student, said, Said(tuple(student.decode(on_test)), on_test), student.thresholds_, dev_f1)
 
 
-def _score(project: Project, documents: Sequence[Document], values: Sequence[Value]) -> float:
-    return headline_score(count_values(project.task, documents, values), headline_of(project.task)).f1
-
-
-def _thresholds(project: Project, on_dev: FloatArray, dev: Sequence[Document]) -> FloatArray:
-    """Chosen on gold dev; none without dev."""
-    task = project.task
-    thresholds = np.full(len(task.labels), np.nan)
-    if not dev or not project.settings.student.tune_threshold:
-        return thresholds
-    truth = task.encode([document.value for document in dev])
-    if not task.is_exclusive:
-        return label_thresholds(on_dev, truth)
-    if task.positive is not None:
-        thresholds[task.positive] = best_threshold(on_dev, truth, headline_of(task))
-    return thresholds
-
-
-def _describe(project: Project, arm: Arm, runs: Sequence[Run], train_s: float) -> TrainedArm:
+def _describe(
+    project: Project, arm: Arm, runs: Sequence[Run], trials: tuple[NoiseTrial, ...], train_s: float
+) -> TrainedArm:
     dev_f1 = [run.dev_f1 for run in runs]
     order = np.argsort(np.nan_to_num(dev_f1, nan=-1.0), kind="stable")
     deployed_run = int(order[len(order) // 2])
@@ -105,4 +95,5 @@ def _describe(project: Project, arm: Arm, runs: Sequence[Run], train_s: float) -
         thresholds=tuple(tuple(None if np.isnan(t) else float(t) for t in run.thresholds) for run in runs),
         deployed_run=deployed_run,
         remarks=tuple(runs[deployed_run].student.remarks_),
+        noise=trials,
     )

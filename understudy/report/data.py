@@ -123,6 +123,34 @@ class Disagreement:
 
 
 @dataclass(frozen=True)
+class NoiseTrial:
+    """One recipe against label noise, tried on an arm's labels and judged on gold dev against plain training.
+
+    Attributes
+    ----------
+    n : texts of gold dev that judged; 0 if it was not tried.
+    f1, plain_f1 : headline F1 on them, with the recipe and without; thresholds from other texts. None if undefined.
+    gain, gain_interval : the difference, and its 90 % interval (paired bootstrap): the lower end bounds one side at
+        95 %.
+    is_better : whether it won.
+    is_used : whether the arm's students are trained with it; at most one recipe an arm.
+    reason : why it was not tried, or "".
+    """
+
+    arm: str
+    name: str
+    title: str
+    n: int = 0
+    f1: float | None = None
+    plain_f1: float | None = None
+    gain: float | None = None
+    gain_interval: tuple[float, float] | None = None
+    is_better: bool = False
+    is_used: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class ReportData:
     """Everything a report prints."""
 
@@ -147,3 +175,4 @@ class ReportData:
     provenance: Mapping[str, str] = field(default_factory=dict)
     commands: tuple[str, ...] = ()
     wall_s: float = 0.0
+    noise: tuple[NoiseTrial, ...] = ()

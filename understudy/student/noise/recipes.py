@@ -25,8 +25,6 @@ from understudy.student.noise.trust_weights import trust_weights
 N_ROUNDS = 3
 """Of the recipes that look at what a student makes of their own lesson."""
 
-GOLD_WEIGHT = 4.0
-
 
 @dataclass(frozen=True, eq=False)
 class Known:
@@ -145,7 +143,8 @@ RECIPES: dict[str, Recipe] = {
     "soft-targets": Recipe("targets from trust and repeated answers", _soft_targets, needs_trust=True),
     "trust-weights": Recipe("labels weigh as much as they are trusted", _trust_weights, needs_trust=True),
     "filter": Recipe("inconsistent labels left out", _consistency_filter, needs_repeats=True),
-    "gold": Recipe("gold demo labels mixed in", _as_given, gold_weight=GOLD_WEIGHT),
+    "gold-x4": Recipe("gold demo labels mixed in, weight 4", _as_given, gold_weight=4.0),
+    "gold-x16": Recipe("gold demo labels mixed in, weight 16", _as_given, gold_weight=16.0),
     "reweighting": Recipe("weights by agreement with gold gradients", _reweighting, needs_human=True),
     "confident-prune": Recipe("labels that confident learning doubts left out", _confident_prune, needs_exclusive=True),
     "confident-weights": Recipe("labels that confident learning doubts count less", _confident_weights,
@@ -155,3 +154,6 @@ RECIPES: dict[str, Recipe] = {
     "gce": Recipe("generalised cross-entropy", _generalised),
     "elr": Recipe("early-learning regularisation", _early_learning, needs_exclusive=True),
 }  # fmt: skip
+
+AUTO = ("soft-targets", "trust-weights", "gold-x4", "gold-x16", "reweighting", "confident-prune")
+"""What is tried where nobody names recipes: those that gained on noisy public sets; see `studies/noise.py`."""

@@ -31,12 +31,13 @@ def reweighted(labels: NoisyLabels, human: Human, rounds: int = N_ROUNDS) -> Flo
             student.probabilities(human.vectors) - human.targets,
             human.vectors,
         )
-        lesson = lesson.with_weights(_remembered(lesson.weights, found * labels.n))
+        lesson = lesson.with_weights(_remembered(lesson.weights, found))
     return lesson.weights
 
 
 def _remembered(former: FloatArray, found: FloatArray) -> FloatArray:
     if not found.any():
         return former
-    weights = np.maximum(KEPT * former + (1 - KEPT) * found, FLOOR)
-    return weights / weights.mean()
+    weights: FloatArray = np.maximum(KEPT * former + (1 - KEPT) * len(found) * found, FLOOR)
+    weights /= weights.mean()
+    return weights

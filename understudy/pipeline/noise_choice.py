@@ -1,0 +1,213 @@
+"""Which recipe against label noise an arm is trained with: one that wins on gold dev, or none.
+
+Every recipe is judged on texts whose human labels had no part in it; gold test is not looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from understudy.errors import UserError
+from understudy.evaluation import Counts, compare
+from understudy.evaluation.resampling import group_index
+from understudy.pipeline.lessons import Lessons
+from understudy.pipeline.sources import human_set
+from understudy.pipeline.tuning import tuned_thresholds
+from understudy.pipeline.validation import count_values, headline_of
+from understudy.records import Role, Value
+from understudy.report.data import NoiseTrial
+
+if TYPE_CHECKING:
+    from understudy.pipeline.arms import Arm
+    from understudy.pipeline.project import Project
+    from understudy.student import Student
+    from understudy.student.noise import Recipe
+
+N_FOLDS = 5
+FEWEST_UNITS = 2 * N_FOLDS
+LEVEL = 0.90
+"""A two-sided interval whose lower end is a one-sided 95 % bound."""
+
+FEWEST_LABELS = 2
+PLAIN = "plain"
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+
+def choose_recipe(project: Project, arm: Arm) -> tuple[NoiseTrial, ...]:
+    """Try the recipes that the settings name on the first run's labels of an arm; at most one is used.
+
+    A recipe wins if the lower end of the one-sided 95 % interval of its gain in headline F1 on gold dev (paired
+    bootstrap, the same texts) is above 0; of several winners, the one with the highest lower end is used.
+
+    Returns
+    -------
+    tuple of NoiseTrial
+        One a recipe, in the order tried; empty if `student.noise` is ``off`` or the arm has human labels.
+
+    Raises
+    ------
+    UserError
+        If a named recipe needs a library that is not installed.
+    """
+    names = _names(project)
+    if not names or arm.human_labels:
+        return ()
+    dev = project.gold_of(Role.DEV)
+    if arm.learns(dev) or len(np.unique(group_index([d.group for d in dev], len(dev)))) < FEWEST_UNITS:
+        return tuple(_untried(arm, name, "gold dev has too few texts, or the arm learns from them") for name in names)
+    drawn = arm.draw(np.random.default_rng([project.settings.project.seed, 4, 0]))
+    judge = _Judge(project, arm, Lessons(project, drawn, 0))
+    return _with_winner(judge.trials(names))
+
+
+def used_recipe(trials: Sequence[NoiseTrial]) -> str | None:
+    """The name of the recipe that is used; None for plain training."""
+    return next((trial.name for trial in trials if trial.is_used), None)
+
+
+def fit_on(lessons: Lessons, recipe: Recipe | None, may_learn: BoolArray) -> Student:
+    """A student of one run, taught by the recipe; early stopping and recipe see the allowed part of gold dev only."""
+    from understudy.student import make_student
+
+    project = lessons.project
+    student = make_student(
+        project.settings.student, project.task, project.encoder, project.settings.project.seed + lessons.run
+    )
+    allowed = [lessons.dev[row] for row in np.flatnonzero(may_learn)]
+    dev = (allowed, human_set(project, allowed).targets) if allowed else None
+    if recipe is None:
+        return student.fit(lessons.drawn.documents, lessons.drawn.targets, dev=dev)
+    taught = lessons.teach(recipe, may_learn)
+    return student.fit(taught.documents, taught.targets, taught.weights, dev=dev)
+
+
+def held_out_on_dev(lessons: Lessons, recipe: Recipe) -> FloatArray:
+    """Probabilities for gold dev, shape (n, K), each from a student whose recipe had not seen the text's label."""
+    found = np.zeros((len(lessons.dev), len(lessons.project.task.labels)))
+    folds = dev_folds(lessons)
+    for fold in np.unique(folds):
+        out = folds == fold
+        documents = [lessons.dev[row] for row in np.flatnonzero(out)]
+        found[out] = fit_on(lessons, recipe, ~out).predict_proba(documents)
+    return found
+
+
+def dev_folds(lessons: Lessons) -> NDArray[np.intp]:
+    """The fold of each text of gold dev; groups stay whole."""
+    units = group_index([document.group for document in lessons.dev], len(lessons.dev))
+    members = np.unique(units, return_inverse=True)[1]
+    rng = np.random.default_rng([lessons.project.settings.project.seed, 15])
+    n_units = int(members.max(initial=-1)) + 1
+    return np.asarray(rng.permutation(n_units)[members] % N_FOLDS, dtype=np.intp)
+
+
+class _Judge:
+    """Tries recipes on one arm's labels against plain training."""
+
+    def __init__(self, project: Project, arm: Arm, lessons: Lessons) -> None:
+        self.project = project
+        self.arm = arm
+        self.lessons = lessons
+        self.everything = np.ones(len(lessons.dev), dtype=np.bool_)
+
+    def trials(self, names: Sequence[str]) -> list[NoiseTrial]:
+        from understudy.student.noise import RECIPES
+
+        plain = self._counts(fit_on(self.lessons, None, self.everything).predict_proba(self.lessons.dev))
+        found = []
+        for number, name in enumerate(names):
+            self.project.listener.progress("noise recipes", number, len(names), f"{self.arm.name}: {name}")
+            found.append(self._trial(name, RECIPES[name], plain))
+        self.project.listener.progress("noise recipes", len(names), len(names), self.arm.name)
+        return found
+
+    def _trial(self, name: str, recipe: Recipe, plain: Counts) -> NoiseTrial:
+        reason = self.lessons.why_not(recipe) or self._too_little(recipe)
+        if reason:
+            return _untried(self.arm, name, reason)
+        taught = self._counts(self._on_dev(recipe))
+        rng = np.random.default_rng([self.project.settings.project.seed, 16])
+        groups = [document.group for document in self.lessons.dev]
+        headline = headline_of(self.project.task)
+        gain = compare(name, [taught], PLAIN, [plain], headline, rng, groups=groups, level=LEVEL)
+        return NoiseTrial(
+            arm=self.arm.name,
+            name=name,
+            title=recipe.title,
+            n=gain.n,
+            f1=_known(gain.score_a),
+            plain_f1=_known(gain.score_b),
+            gain=_known(gain.difference),
+            gain_interval=(gain.interval.low, gain.interval.high) if gain.interval.is_defined else None,
+            is_better=gain.better == name,
+        )
+
+    def _too_little(self, recipe: Recipe) -> str:
+        weights = self.lessons.teach(recipe, self.everything).weights
+        return "" if (weights > 0).sum() >= FEWEST_LABELS else "it leaves too few labels"
+
+    def _on_dev(self, recipe: Recipe) -> FloatArray:
+        if self.lessons.learns_from_dev(recipe):
+            return held_out_on_dev(self.lessons, recipe)
+        return fit_on(self.lessons, recipe, self.everything).predict_proba(self.lessons.dev)
+
+    def _counts(self, on_dev: FloatArray) -> Counts:
+        """Counts of values whose thresholds were chosen on the texts of other folds."""
+        folds, dev = dev_folds(self.lessons), self.lessons.dev
+        values: list[Value | None] = [None] * len(dev)
+        for fold in np.unique(folds):
+            out = np.flatnonzero(folds == fold)
+            rest = np.flatnonzero(folds != fold)
+            thresholds = tuned_thresholds(self.project, on_dev[rest], [dev[row] for row in rest])
+            for row, value in zip(out, self.project.task.decode(on_dev[out], thresholds), strict=True):
+                values[row] = value
+        return count_values(self.project.task, dev, values)
+
+
+def _names(project: Project) -> tuple[str, ...]:
+    from understudy.student.noise import AUTO
+
+    wanted = project.settings.student.noise
+    has_cleanlab = find_spec("cleanlab") is not None
+    if wanted == "off":
+        return ()
+    if wanted == "auto":
+        return tuple(name for name in AUTO if has_cleanlab or not _needs_cleanlab(name))
+    if not has_cleanlab and any(map(_needs_cleanlab, wanted)):
+        raise UserError(
+            "`student.noise` names confident learning, which needs cleanlab.",
+            'Install it: pip install "understudy[noise]"',
+        )
+    return tuple(dict.fromkeys(wanted))
+
+
+def _needs_cleanlab(name: str) -> bool:
+    return name.startswith("confident")
+
+
+def _untried(arm: Arm, name: str, reason: str) -> NoiseTrial:
+    from understudy.student.noise import RECIPES
+
+    return NoiseTrial(arm=arm.name, name=name, title=RECIPES[name].title, reason=reason)
+
+
+def _with_winner(trials: Sequence[NoiseTrial]) -> tuple[NoiseTrial, ...]:
+    winners = [trial for trial in trials if trial.is_better and trial.gain_interval is not None]
+    best = max(winners, key=_lower_end, default=None)
+    return tuple(replace(trial, is_used=trial is best) for trial in trials)
+
+
+def _lower_end(trial: NoiseTrial) -> float:
+    return -np.inf if trial.gain_interval is None else trial.gain_interval[0]
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
