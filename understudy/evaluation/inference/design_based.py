@@ -15,11 +15,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import optimize
 from scipy.special import expit
 
 from understudy.evaluation.counts import BoolArray, FloatArray
 from understudy.evaluation.inference.estimate import Estimate, normal_interval
+from understudy.evaluation.inference.newton import solve_convex
 from understudy.evaluation.inference.prediction_powered import Kind
 from understudy.evaluation.intervals import LEVEL
 
@@ -136,10 +136,12 @@ def _solve(x: FloatArray, outcome: FloatArray, kind: Kind) -> FloatArray:
         raise ValueError("design: its columns are collinear.")
     if kind == "linear":
         return np.asarray(np.linalg.lstsq(x, outcome, rcond=None)[0])
-    found = optimize.root(lambda beta: x.T @ (expit(x @ beta) - outcome) / len(x), np.zeros(x.shape[1]), tol=1e-12)
-    if not found.success:
-        raise ValueError(f"the logistic regression has no solution: {found.message}")
-    return np.asarray(found.x)
+
+    def equation(beta: FloatArray) -> tuple[FloatArray, FloatArray]:
+        fitted = expit(x @ beta)
+        return x.T @ (fitted - outcome) / len(x), (x.T * (fitted * (1 - fitted))) @ x / len(x)
+
+    return solve_convex(equation, x.shape[1])
 
 
 def _sandwich(x: FloatArray, outcome: FloatArray, beta: FloatArray, kind: Kind) -> FloatArray:

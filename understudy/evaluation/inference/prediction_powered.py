@@ -18,11 +18,11 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import optimize
 from scipy.special import expit
 
 from understudy.evaluation.counts import FloatArray
 from understudy.evaluation.inference.estimate import Estimate, Share, normal_interval
+from understudy.evaluation.inference.newton import solve_convex
 from understudy.evaluation.intervals import LEVEL, Interval, wilson
 
 FEWEST_OF_A_KIND = 12
@@ -215,16 +215,17 @@ class _Data:
         if self.kind == "linear":
             imputed = np.linalg.lstsq(self.x_rest, lam * self.f_rest, rcond=None)[0]
             return np.asarray(imputed + np.linalg.lstsq(self.x, self.y - lam * self.f, rcond=None)[0])
-        found = optimize.root(lambda beta: self._equation(beta, lam), np.zeros(self.x.shape[1]), tol=1e-12)
-        if not found.success:
-            raise ValueError(f"the logistic regression has no solution: {found.message}")
-        return np.asarray(found.x)
+        return solve_convex(lambda beta: self._equation(beta, lam), self.x.shape[1])
 
-    def _equation(self, beta: FloatArray, lam: float) -> FloatArray:
-        fitted = self.mean(self.x, beta)
-        corrected = self.x.T @ ((fitted - self.y) - lam * (fitted - self.f)) / len(self.y)
-        machine = self.x_rest.T @ (self.mean(self.x_rest, beta) - self.f_rest) / len(self.f_rest)
-        return np.asarray(corrected + lam * machine)
+    def _equation(self, beta: FloatArray, lam: float) -> tuple[FloatArray, FloatArray]:
+        """Gradient and Hessian of the logistic loss; convex because lam is at most 1."""
+        fitted, rest = self.mean(self.x, beta), self.mean(self.x_rest, beta)
+        n, n_rest = len(self.y), len(self.f_rest)
+        gradient = self.x.T @ ((fitted - self.y) - lam * (fitted - self.f)) / n
+        gradient = gradient + lam * self.x_rest.T @ (rest - self.f_rest) / n_rest
+        hessian = (1 - lam) / n * (self.x.T * (fitted * (1 - fitted))) @ self.x
+        hessian = hessian + lam / n_rest * (self.x_rest.T * (rest * (1 - rest))) @ self.x_rest
+        return gradient, hessian
 
 
 def _tuning(own: FloatArray, machine: FloatArray, rest: FloatArray, bread: FloatArray) -> float:
