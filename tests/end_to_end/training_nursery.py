@@ -80,12 +80,14 @@ def main():
         folder, point = line.split()
         child = os.fork()
         if child == 0:
-            print(json.dumps(train(model, Path(folder), int(point))), flush=True)
+            sys.stdout.write(json.dumps(train(model, Path(folder), int(point))) + "\n")
+            sys.stdout.flush()
             os._exit(0)
         status = os.waitpid(child, 0)[1]
         if status:
             assert os.WTERMSIG(status) == signal.SIGKILL, status
-            print("null", flush=True)
+            sys.stdout.write("null\n")
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":
