@@ -15,7 +15,7 @@ from understudy.evaluation import Interval, TrustMeasure
 from understudy.records import Span
 from understudy.report.data import Disagreement, Remark
 from understudy.report.figures import draw_figures
-from understudy.report.page import Page, _cut, _environment, _printed, _trust_verdict, in_words, render
+from understudy.report.page import Page, _cut, _printed, _trust_verdict, environment, in_words, render
 from understudy.settings import Codebook, Label
 
 PAYLOADS = (
@@ -297,9 +297,9 @@ def test_the_same_data_give_the_same_page(six_labels, page):
 
 
 def test_template_and_page_name_the_same_things():
-    environment = _environment()
+    pages = environment()
     source = files("understudy.report").joinpath("templates", "report.html.jinja").read_text(encoding="utf-8")
-    used = meta.find_undeclared_variables(environment.parse(source)) - set(environment.globals)
+    used = meta.find_undeclared_variables(pages.parse(source)) - set(pages.globals)
     assert used == {field.name for field in fields(Page)}
 
 

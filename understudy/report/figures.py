@@ -109,7 +109,7 @@ def draw_arms(data: ReportData) -> Picture | None:
     lines = [_arm_line(arm, arm.name == data.recommended) for arm in data.arms]
     caption = f"{_title(data.headline)} of every labeller on human-labelled test texts"
     return Picture(
-        "arms", caption, _spoken(caption, lines), _interval_plot(lines, caption, _plain(data.headline), (0, 1))
+        "arms", caption, spoken(caption, lines), interval_plot(lines, caption, _plain(data.headline), (0, 1))
     )
 
 
@@ -122,8 +122,8 @@ def draw_differences(comparisons: Sequence[Comparison]) -> Picture | None:
         for one in comparisons
     ]
     caption = "Differences of F1 on the same test texts; an interval that crosses the line at 0 decides nothing"
-    svg = _interval_plot(lines, caption, "difference of F1 (first minus second)", (-1, 1), origin=0.0)
-    return Picture("differences", caption, _spoken(caption, lines), svg)
+    svg = interval_plot(lines, caption, "difference of F1 (first minus second)", (-1, 1), origin=0.0)
+    return Picture("differences", caption, spoken(caption, lines), svg)
 
 
 def draw_labels(data: ReportData) -> Picture | None:
@@ -135,7 +135,7 @@ def draw_labels(data: ReportData) -> Picture | None:
     which = "each label" if len(chosen) == len(data.codebook.names) else f"the {len(chosen)} weakest labels"
     caption = f"F1 of {which}: {listed([arm.name for arm in arms])}"
     lines = [line for index in chosen for line in _label_lines(arms, index)]
-    svg = _interval_plot(lines, caption, "F1 of the label", (0, 1), key=arms)
+    svg = interval_plot(lines, caption, "F1 of the label", (0, 1), key=arms)
     return Picture("labels", caption, f"{caption}. The table below holds the same numbers.", svg)
 
 
@@ -161,7 +161,7 @@ def _label_lines(arms: Sequence[ArmResult], index: int) -> list[Line]:
     return lines
 
 
-def _interval_plot(
+def interval_plot(
     lines: Sequence[Line],
     title: str,
     axis: str,
@@ -467,8 +467,8 @@ def draw_consistency(levels: Sequence[ConsistencyLevel]) -> Picture | None:
         )
         for level in shown
     ]
-    svg = _interval_plot(lines, caption, "share right", (0, 1))
-    return Picture("consistency", caption, _spoken(caption, lines), svg)
+    svg = interval_plot(lines, caption, "share right", (0, 1))
+    return Picture("consistency", caption, spoken(caption, lines), svg)
 
 
 def draw_trust(trust: TrustReport | None) -> Picture | None:
@@ -570,7 +570,7 @@ def draw_learning_curve(data: ReportData) -> Picture | None:
         _frame_curves(axes, trained, data.headline)
 
     lines = [_arm_line(arm, False) for arm in trained]
-    return Picture("learning-curve", caption, _spoken(caption, lines), draw(WIDTH, 3.5, caption, paint))
+    return Picture("learning-curve", caption, spoken(caption, lines), draw(WIDTH, 3.5, caption, paint))
 
 
 def _paint_curves(axes: Any, arms: Sequence[ArmResult]) -> None:
@@ -638,7 +638,8 @@ def _title(headline: str) -> str:
     return plain[:1].upper() + plain[1:]
 
 
-def _spoken(caption: str, lines: Sequence[Line]) -> str:
+def spoken(caption: str, lines: Sequence[Line]) -> str:
+    """The figure in words, for who cannot see it."""
     parts = [f"{line.name} {estimate(line.value, line.interval)}" for line in lines[:12]]
     rest = f"; and {counted(len(lines) - 12, 'more row')}" if len(lines) > 12 else ""
     return f"{caption}: {'; '.join(parts)}{rest}."

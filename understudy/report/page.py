@@ -192,16 +192,16 @@ def render(data: ReportData, figures: Sequence[Picture], json_name: str, figures
     """
     page = view(data, figures, json_name, figures_folder)
     context = {field.name: getattr(page, field.name) for field in fields(page)}
-    return _environment().get_template(TEMPLATE).render(context)
+    return environment().get_template(TEMPLATE).render(context)
 
 
 def view(data: ReportData, figures: Sequence[Picture], json_name: str, figures_folder: str) -> Page:
     """What the template prints."""
-    css = _source(STYLESHEET)
+    css = read_template(STYLESHEET)
     by_name = {figure.name: figure for figure in figures}
     return Page(
         data=data,
-        policy=_policy(css),
+        policy=policy_of(css),
         css=Markup(css),  # noqa: S704  our own file, not data
         teacher_kind=describe_teacher(data.teacher),
         done=tell_done(data),
@@ -226,7 +226,8 @@ def view(data: ReportData, figures: Sequence[Picture], json_name: str, figures_f
     )
 
 
-def _policy(css: str) -> Markup:
+def policy_of(css: str) -> Markup:
+    """A content security policy that allows this style sheet and embedded images, nothing else."""
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
     style = f"style-src 'sha256-{digest}'"
     return Markup(f"default-src 'none'; {style}; img-src data:; base-uri 'none'; form-action 'none'")  # noqa: S704
@@ -369,16 +370,17 @@ def in_words(value: Value | None, nothing: str) -> str:
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FunctionLoader(_source),
+def environment() -> Environment:
+    """How pages are made of templates: everything is escaped, hidden characters are shown, numbers need words."""
+    made = Environment(
+        loader=FunctionLoader(read_template),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_printed,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
+    made.filters |= {
         "amount": words.amount,
         "brackets": words.brackets,
         "decimal": words.decimal,
@@ -389,8 +391,8 @@ def _environment() -> Environment:
         "moment": words.moment,
         "prose": _prose,
     }
-    environment.globals |= {"percent": words.percent, "isfinite": math.isfinite}
-    return environment
+    made.globals |= {"percent": words.percent, "isfinite": math.isfinite}
+    return made
 
 
 def _printed(value: Any) -> Any:
@@ -412,5 +414,6 @@ def _prose(text: str) -> list[tuple[bool, str]]:
     return [(index % 2 == 1, part) for index, part in enumerate(parts) if part]
 
 
-def _source(name: str) -> str:
+def read_template(name: str) -> str:
+    """A template or style sheet of reports, as text."""
     return (files("understudy.report") / "templates" / name).read_text(encoding="utf-8")
