@@ -153,7 +153,7 @@ class TeacherSettings(Table):
     )
     logprobs: bool = Field(False, description="Take the probability of a label's tokens as the teacher's confidence.")
     batch: bool = Field(
-        False, description="Hand `annotate`'s questions over in batches: half the price, within a day; openai, anthropic."
+        False, description="Let `annotate` ask in batches of openai or anthropic: half the price, within a day."
     )
     concurrency: int = Field(16, ge=1, description="Calls in flight at once; fewer while the provider complains.")
     requests_per_minute: float | None = Field(None, gt=0, description="What the provider allows; empty: no limit.")

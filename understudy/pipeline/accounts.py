@@ -22,6 +22,8 @@ def keep_plan(
     opened: OpenedTeacher,
     documents: Sequence[Document],
     missing: Sequence[Document],
+    *,
+    in_batches: bool = False,
 ) -> None:
     """Remember what asking about the missing of these documents is planned to take; an earlier plan for them stands."""
     from understudy.pipeline.plan import plan_for
@@ -31,7 +33,8 @@ def keep_plan(
     plans = _plans(project, journal, opened)
     work = hashlib.sha256("\n".join(sorted(document.id for document in documents)).encode("utf-8", "replace"))
     if work.hexdigest() not in plans:
-        planned = plan_for(project, documents, missing).to_json()
+        batched = {document.id for document in missing} if in_batches else ()
+        planned = plan_for(project, documents, missing, batched).to_json()
         del planned["sample_prompt"]
         plans[work.hexdigest()] = planned
         journal.remember(_name(project, opened), json.dumps(plans))

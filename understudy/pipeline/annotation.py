@@ -13,6 +13,7 @@ import numpy as np
 
 from understudy.corpus import text_digest
 from understudy.pipeline.accounts import keep_plan
+from understudy.pipeline.batches import UsesBatches, telling_of_open_batches
 from understudy.pipeline.changes import announce_changes, remember_asked
 from understudy.pipeline.labelling import Labelling
 from understudy.pipeline.teachers import OpenedTeacher, open_teacher
@@ -72,7 +73,8 @@ class AnnotationSummary:
 
 def annotate(project: Project) -> AnnotationSummary:
     """Let the teacher label the pool and the gold texts it is compared on, and say how far it can be trusted."""
-    summary = summarise(project, teach(project, documents_to_label(project)))
+    in_batches = project.settings.teacher.batch
+    summary = summarise(project, teach(project, documents_to_label(project), in_batches=in_batches))
     _say_trust(project)
     return summary
 
@@ -109,8 +111,11 @@ def validation_documents(project: Project) -> list[Document]:
     return dev + [demo[i] for i in sorted(order)]
 
 
-def teach(project: Project, documents: Sequence[Document]) -> dict[str, Annotation]:
-    """One annotation for each document, by id: those that the journal has, and answers to the rest."""
+def teach(project: Project, documents: Sequence[Document], *, in_batches: bool = False) -> dict[str, Annotation]:
+    """One annotation for each document, by id: those that the journal has, and answers to the rest.
+
+    What an open batch was given is never asked one by one; new batches are made only `in_batches`.
+    """
     opened = open_teacher(project)
     with project.journal() as journal:
         have = _stored_about(project, journal, opened, documents)
@@ -118,10 +123,13 @@ def teach(project: Project, documents: Sequence[Document]) -> dict[str, Annotati
         if missing:
             announce_changes(project, journal, len(missing))
             remember_asked(project, journal)
-            keep_plan(project, journal, opened, documents, missing)
+            keep_plan(project, journal, opened, documents, missing, in_batches=in_batches)
             models = (annotation.provenance.model for annotation in have.values())
             labelling = Labelling(project.listener, len(missing), len(project.task.labels), models)
-            with _answering(opened.connect(journal), missing, labelling) as answers:
+            teacher = opened.connect(journal)
+            if isinstance(teacher, UsesBatches):
+                teacher.use_batches(journal, is_submitting=in_batches)
+            with telling_of_open_batches(project, journal), _answering(teacher, missing, labelling) as answers:
                 for annotation in _stored(project, journal, answers, labelling):
                     have[annotation.document_id] = annotation
     return have

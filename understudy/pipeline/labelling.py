@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -52,6 +52,7 @@ class Labelling:
         self._paused_until = 0.0
         self._is_cut_said = False
         self._is_no_schema_said = False
+        self._n_remarks = 0
         self._heard_at = time.monotonic()
 
     def tell(self, annotation: Annotation, money: str) -> None:
@@ -65,8 +66,13 @@ class Labelling:
     def watch(self, activity: Activity) -> None:
         """What the teacher is doing, about once a second."""
         oldest = f", oldest {activity.oldest_s:,.0f} s" if activity.n_in_flight else ""
-        self._in_flight = f"{activity.n_in_flight:,} in flight{oldest}"
-        for line in (*self._pause(activity), *self._many_cut(activity), *self._no_schema(activity)):
+        self._in_flight = activity.batches or f"{activity.n_in_flight:,} in flight{oldest}"
+        for line in (
+            *self._remarks(activity),
+            *self._pause(activity),
+            *self._many_cut(activity),
+            *self._no_schema(activity),
+        ):
             self._listener.say(line)
             self._heard_at = time.monotonic()
         if time.monotonic() - self._heard_at > QUIET_S:
@@ -82,6 +88,12 @@ class Labelling:
     def _detail(self) -> str:
         others = [f"{outcome.value} {n:,}" for outcome, n in self._counts.items() if outcome is not Outcome.LABELLED]
         return " · ".join(filter(None, [*others, self._money, self._in_flight]))
+
+    def _remarks(self, activity: Activity) -> Sequence[str]:
+        """Those that were not said yet."""
+        unsaid = activity.remarks[self._n_remarks :]
+        self._n_remarks = len(activity.remarks)
+        return unsaid
 
     def _pause(self, activity: Activity) -> Iterator[str]:
         until = time.monotonic() + activity.pause_s

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,7 @@ class Plan:
     prompt_tokens : expected tokens of all prompts, from a random sample of real prompts.
     cost_usd : expected, and `cost_usd_at_most` with every repair and the longest answers; None if the price is unknown,
         0.0 if the teacher is free.
+    n_in_batches : documents whose first questions go out in batches, for half the price.
     price : of the model and who says so, in words; "" if unknown.
     sample_prompt : one real prompt, turn by turn; empty if the teacher reads none.
     """
@@ -55,6 +56,7 @@ class Plan:
     prompt_tokens: int = 0
     cost_usd: float | None = 0.0
     cost_usd_at_most: float | None = 0.0
+    n_in_batches: int = 0
     price: str = ""
     sample_prompt: tuple[str, ...] = ()
 
@@ -69,6 +71,7 @@ class Plan:
             "prompt_tokens": self.prompt_tokens,
             "cost_usd": self.cost_usd,
             "cost_usd_at_most": self.cost_usd_at_most,
+            "in_batches": self.n_in_batches,
             "price": self.price,
             "sample_prompt": list(self.sample_prompt),
         }
@@ -81,6 +84,8 @@ class Plan:
                 f"{self.n_calls:,} calls (at most {self.n_calls_at_most:,} with repairs), "
                 f"about {self.prompt_tokens:,} prompt tokens"
             )
+            if self.n_in_batches:
+                lines.append(f"{self.n_in_batches:,} texts in batches: half the price, and answers within a day")
             lines.append(f"price: {self.price}" if self.price else UNKNOWN_PRICE)
             if self.cost_usd is not None and self.cost_usd_at_most is not None:
                 lines.append(f"cost: ${self.cost_usd:,.4f}, at most ${self.cost_usd_at_most:,.4f}")
@@ -94,16 +99,25 @@ class Plan:
 def plan(project: Project, *, only_validation: bool) -> Plan:
     """What is left to ask for the whole run, or only for validation."""
     documents = validation_documents(project) if only_validation else documents_to_label(project)
-    return plan_for(project, documents, documents_to_ask(documents, stored_annotations(project)))
+    missing = documents_to_ask(documents, stored_annotations(project))
+    is_batched = project.settings.teacher.batch and not only_validation
+    return plan_for(project, documents, missing, _batched(project, missing) if is_batched else ())
 
 
-def plan_for(project: Project, documents: Sequence[Document], missing: Sequence[Document]) -> Plan:
-    """What is planned for the `missing` ones of some documents."""
+def _batched(project: Project, missing: Sequence[Document]) -> set[str]:
+    """Ids of the documents that are not asked about one by one before, by `validate`."""
+    return {document.id for document in missing} - {document.id for document in validation_documents(project)}
+
+
+def plan_for(
+    project: Project, documents: Sequence[Document], missing: Sequence[Document], batched: Collection[str] = ()
+) -> Plan:
+    """What is planned for the `missing` ones of some documents, those of the ids in `batched` in batches."""
     missing = [document for document in missing if _is_sent(project, document)]
     name = project.settings.teacher.name
     if not project.teacher_costs_money or not missing:
         return Plan(name, len(missing), len(documents) - len(missing))
-    return _plan_calls(project, missing, len(documents) - len(missing))
+    return _plan_calls(project, missing, len(documents) - len(missing), sum(d.id in batched for d in missing))
 
 
 def _is_sent(project: Project, document: Document) -> bool:
@@ -113,8 +127,9 @@ def _is_sent(project: Project, document: Document) -> bool:
     return not is_blank(document.text) and not is_skipped
 
 
-def _plan_calls(project: Project, missing: Sequence[Document], n_answered: int) -> Plan:
+def _plan_calls(project: Project, missing: Sequence[Document], n_answered: int, n_in_batches: int) -> Plan:
     from understudy.teacher import RAISED
+    from understudy.teacher.money import IN_BATCHES
 
     settings = project.settings.teacher
     prompts = _sample_prompts(project, missing)
@@ -122,7 +137,9 @@ def _plan_calls(project: Project, missing: Sequence[Document], n_answered: int) 
     n_calls = len(missing) * settings.replicates
     turns = TURNS_AT_MOST if project.settings.prompt.repair else 1
     tokens = n_calls * mean_bytes / BYTES_PER_TOKEN
-    tokens_at_most = n_calls * turns * mean_bytes / BYTES_PER_TOKEN_AT_LEAST
+    paid = 1.0 - (1.0 - IN_BATCHES) * n_in_batches / len(missing)  # of a first question; repairs are single calls
+    tokens_at_most = n_calls * (paid + turns - 1) * mean_bytes / BYTES_PER_TOKEN_AT_LEAST
+    answers_at_most = n_calls * settings.max_tokens * (paid + (turns - 1) * RAISED)
     answer_tokens = n_calls * max(len(label.encode()) for label in project.task.labels) / BYTES_PER_TOKEN
     return Plan(
         teacher=settings.name,
@@ -131,8 +148,9 @@ def _plan_calls(project: Project, missing: Sequence[Document], n_answered: int) 
         n_calls=n_calls,
         n_calls_at_most=n_calls * turns,
         prompt_tokens=round(tokens),
-        cost_usd=_cost(project, tokens, answer_tokens),
-        cost_usd_at_most=_cost(project, tokens_at_most, n_calls * settings.max_tokens * (1 + (turns - 1) * RAISED)),
+        cost_usd=_cost(project, paid * tokens, paid * answer_tokens),
+        cost_usd_at_most=_cost(project, tokens_at_most, answers_at_most),
+        n_in_batches=n_in_batches,
         price=project.price,
         sample_prompt=prompts[0],
     )

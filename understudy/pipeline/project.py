@@ -26,6 +26,7 @@ from understudy.settings import Settings, read_settings
 if TYPE_CHECKING:
     from understudy.embedding import Encoder
     from understudy.pipeline.annotation import AnnotationSummary
+    from understudy.pipeline.batches import Cancelled
     from understudy.pipeline.canaries import CanaryResult
     from understudy.pipeline.iteration import Iteration
     from understudy.pipeline.kept import TrainedArm
@@ -242,6 +243,12 @@ class Project:
         from understudy.pipeline.annotation import annotate
 
         return annotate(self)
+
+    def cancel_batches(self) -> Cancelled:
+        """Cancel every batch that the provider is still at work on; what is answered by then is paid for and kept."""
+        from understudy.pipeline.batches import cancel_batches
+
+        return cancel_batches(self)
 
     def train(self) -> tuple[TrainedArm, ...]:
         """Train the students of every arm; arms whose training set did not change are kept."""

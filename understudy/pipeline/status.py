@@ -12,9 +12,10 @@ from understudy.errors import StoreError
 from understudy.journal import Journal, holder
 from understudy.pipeline.accounts import account
 from understudy.pipeline.annotation import documents_to_ask, documents_to_label, stored_annotations
+from understudy.pipeline.batches import batch_to_json, open_batch_lines, open_batches
 from understudy.pipeline.changes import changes_since_asked
 from understudy.pipeline.teachers import open_teacher
-from understudy.records import Outcome
+from understudy.records import Batch, Outcome
 from understudy.report.data import Account
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Status:
     budget_usd : the limit; None if there is none.
     account : planned against actual; None for a teacher that is free or was never asked.
     running : the process that holds the journal; "" if none.
+    batches : that the provider may still be at work on; `batch_notes` say so, and what can be done about it.
     changes : what has changed since the teacher was last asked.
     next_command : what to type to go on.
     """
@@ -46,6 +48,8 @@ class Status:
     budget_usd: float | None
     account: Account | None
     running: str
+    batches: tuple[Batch, ...]
+    batch_notes: tuple[str, ...]
     changes: tuple[str, ...]
     next_command: str
 
@@ -59,6 +63,7 @@ class Status:
             "spent_usd": self.spent_usd,
             "budget_usd": self.budget_usd,
             "running": self.running,
+            "batches": [batch_to_json(batch) for batch in self.batches],
             "changes": list(self.changes),
             "next": self.next_command,
         }
@@ -74,6 +79,7 @@ class Status:
             yield f"outcomes: {done}"
         if self.account is not None:
             yield from _account_lines(self.account, self.spent_usd, self.budget_usd)
+        yield from self.batch_notes
         if self.changes:
             yield "changed since the teacher was last asked; labels given before are kept under the old version:"
             yield from (f"  {line}" for line in self.changes)
@@ -86,6 +92,7 @@ def status(project: Project) -> Status:
     have = stored_annotations(project)
     missing = documents_to_ask(documents, have)
     with project.journal_to_read() as journal:
+        batches = () if journal is None else tuple(open_batches(journal))
         return Status(
             teacher=project.settings.teacher.name,
             n_documents=len(documents),
@@ -95,6 +102,8 @@ def status(project: Project) -> Status:
             budget_usd=project.settings.teacher.budget_usd,
             account=None if journal is None else account(project, journal, open_teacher(project)),
             running=holder(project.journal_path),
+            batches=batches,
+            batch_notes=tuple(open_batch_lines(project, batches)),
             changes=() if journal is None else tuple(changes_since_asked(project, journal)),
             next_command=_next(project, is_begun=bool(have), is_complete=not missing),
         )

@@ -116,10 +116,9 @@ def _language_model(
     project: Project, journal: Journal, demo: Sequence[Document], digest: str, wording: Wording
 ) -> Teacher:
     from understudy.teacher import LanguageModelTeacher, PromptPlan
-    from understudy.teacher.keys import find_key
 
     settings = project.settings
-    provider = _PROVIDERS[settings.teacher.kind](settings, find_key(settings.teacher.key_name))
+    provider = open_provider(project)
     plan = PromptPlan(
         nonce=_nonce(journal),
         choose=chooser(project, demo),
@@ -131,6 +130,14 @@ def _language_model(
     )
     rng = np.random.default_rng()
     return LanguageModelTeacher(project.task, provider, journal, plan, settings.teacher, settings.data, rng)
+
+
+def open_provider(project: Project) -> Provider:
+    """How the project's model is reached; only for a teacher that is a language model."""
+    from understudy.teacher.keys import find_key
+
+    settings = project.settings
+    return _PROVIDERS[settings.teacher.kind](settings, find_key(settings.teacher.key_name))
 
 
 def _with_logprobs(settings: Settings, key: str) -> Provider:

@@ -146,6 +146,16 @@ class Batching:
     clock: Clock
 
 
+async def cancel_all(batching: Batching) -> list[tuple[Batch, int]]:
+    """As `Batcher.cancel`, with a connection of its own."""
+    async with batching.service.connect() as desk:
+        return await Batcher(batching, desk, _keep_schema).cancel()
+
+
+def _keep_schema(_reason: str) -> None:
+    """Nothing more is asked."""
+
+
 class Batcher:
     """Hands requests over and takes replies in, inside one event loop.
 
