@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from understudy.student import Student
 
 STUDENTS = "students"
+TRAINING = "training"
 ARM_FILE = "arm.json"
 PROBABILITIES_FILE = "gold.safetensors"
 VALUES_FILE = "gold.json"
@@ -137,9 +139,16 @@ def arm_folder(project: Project, name: str) -> Path:
     return project.folder / STUDENTS / name
 
 
+def workspace_of(project: Project, name: str, run: int) -> Path:
+    """Where a run of an arm that was killed in training is gone on with; removed once the arm is kept."""
+    return arm_folder(project, name) / TRAINING / f"run-{run}"
+
+
 def write_arm(project: Project, arm: TrainedArm, runs: Sequence[Run]) -> None:
     """Store the deployed student and what every run said about gold."""
     folder = arm_folder(project, arm.name)
+    if (folder / TRAINING).exists():
+        shutil.rmtree(folder / TRAINING)
     runs[arm.deployed_run].student.save(folder, about=_about(project, arm))
     said = {f"{Role.DEV.value}-{i}": run.dev for i, run in enumerate(runs)}
     said |= {f"{Role.TEST.value}-{i}": run.test for i, run in enumerate(runs)}

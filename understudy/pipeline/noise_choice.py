@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -73,8 +74,11 @@ def used_recipe(trials: Sequence[NoiseTrial]) -> str | None:
     return next((trial.name for trial in trials if trial.is_used), None)
 
 
-def fit_on(lessons: Lessons, recipe: Recipe | None, may_learn: BoolArray) -> Student:
-    """A student of one run, taught by the recipe; early stopping and recipe see the allowed part of gold dev only."""
+def fit_on(lessons: Lessons, recipe: Recipe | None, may_learn: BoolArray, workspace: Path | None = None) -> Student:
+    """A student of one run, taught by the recipe; early stopping and recipe see the allowed part of gold dev only.
+
+    In the `workspace`, a killed training is gone on with.
+    """
     from understudy.student import make_student
 
     project = lessons.project
@@ -84,9 +88,9 @@ def fit_on(lessons: Lessons, recipe: Recipe | None, may_learn: BoolArray) -> Stu
     allowed = [lessons.dev[row] for row in np.flatnonzero(may_learn)]
     dev = (allowed, human_set(project, allowed).targets) if allowed else None
     if recipe is None:
-        return student.fit(lessons.drawn.documents, lessons.drawn.targets, dev=dev)
+        return student.fit(lessons.drawn.documents, lessons.drawn.targets, dev=dev, workspace=workspace)
     taught = lessons.teach(recipe, may_learn)
-    return student.fit(taught.documents, taught.targets, taught.weights, dev=dev)
+    return student.fit(taught.documents, taught.targets, taught.weights, dev=dev, workspace=workspace)
 
 
 def held_out_on_dev(lessons: Lessons, recipe: Recipe) -> FloatArray:

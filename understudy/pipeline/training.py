@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from understudy.errors import UserError
 from understudy.pipeline.arms import Arm, plan_arms
-from understudy.pipeline.kept import Run, Said, TrainedArm, fingerprint, kept_arm, write_arm
+from understudy.pipeline.kept import Run, Said, TrainedArm, fingerprint, kept_arm, workspace_of, write_arm
 from understudy.pipeline.lessons import Lessons
 from understudy.pipeline.noise_choice import choose_recipe, fit_on, held_out_on_dev, used_recipe
 from understudy.pipeline.tuning import headline_f1, tuned_thresholds
@@ -43,14 +44,16 @@ def _train_or_keep(project: Project, arm: Arm, position: int, n_arms: int) -> Tr
     runs = []
     for run in range(n_seeds):
         project.listener.progress("training", position * n_seeds + run, n_arms * n_seeds, arm.name)
-        runs.append(train_once(project, arm, run, used_recipe(trials)))
+        runs.append(train_once(project, arm, run, used_recipe(trials), workspace_of(project, arm.name, run)))
     trained = _describe(project, arm, runs, trials, time.monotonic() - started)
     write_arm(project, trained, runs)
     project.listener.progress("training", (position + 1) * n_seeds, n_arms * n_seeds, arm.name)
     return trained
 
 
-def train_once(project: Project, arm: Arm, run: int, recipe_name: str | None = None) -> Run:
+def train_once(
+    project: Project, arm: Arm, run: int, recipe_name: str | None = None, workspace: Path | None = None
+) -> Run:
     """One training run of an arm, and what its student says about gold dev and test; keeps nothing.
 
     What a student says about gold dev stays out of fold where its recipe learned from dev's labels.
@@ -58,6 +61,7 @@ def train_once(project: Project, arm: Arm, run: int, recipe_name: str | None = N
     Parameters
     ----------
     recipe_name : the recipe against label noise to train with; None trains on the labels as they are.
+    workspace : folder in which a killed run is gone on with; None starts anew.
     """
     from understudy.student.noise import RECIPES
 
@@ -65,7 +69,7 @@ def train_once(project: Project, arm: Arm, run: int, recipe_name: str | None = N
     drawn = arm.draw(np.random.default_rng([project.settings.project.seed, 4, run]))
     lessons = Lessons(project, drawn, run)
     may_tune = bool(lessons.dev) and not arm.learns(lessons.dev)
-    student = fit_on(lessons, recipe, np.full(len(lessons.dev), may_tune))
+    student = fit_on(lessons, recipe, np.full(len(lessons.dev), may_tune), workspace)
     learned_dev = recipe is not None and lessons.learns_from_dev(recipe)
     on_dev = held_out_on_dev(lessons, recipe) if recipe and learned_dev else student.predict_proba(lessons.dev)
     student.set_thresholds(tuned_thresholds(project, on_dev, lessons.dev if may_tune else ()))
