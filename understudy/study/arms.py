@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from understudy.pipeline.annotation import total_cost
 from understudy.pipeline.arms import Arm
 from understudy.pipeline.sources import TrainingSet, human_set, teacher_and_human, teacher_set
 from understudy.records import Annotation, Role
@@ -36,7 +37,8 @@ def build_arm(project: Project, annotations: Mapping[str, Annotation], entry: St
         )  # fmt: skip
         chosen = _consistent(chosen, annotations, entry.min_consistency)
     n = len(chosen.documents)
-    return Arm(entry.name, entry.source, chosen, n, n if n_human < 0 else n_human, None) if n else None
+    paid = () if kind == "human" else [annotations[d.id] for d in chosen.documents if d.id in annotations]
+    return Arm(entry.name, entry.source, chosen, n, n if n_human < 0 else n_human, total_cost(paid)) if n else None
 
 
 def _draw(source: TrainingSet, size: str, rng: np.random.Generator) -> TrainingSet:

@@ -18,13 +18,16 @@ from pathlib import Path
 import numpy as np
 
 from understudy.corpus import text_digest
+from understudy.errors import UserError
+from understudy.evaluation import Headline
 from understudy.pipeline import Project
-from understudy.pipeline.annotation import stored_annotations
+from understudy.pipeline.annotation import stored_annotations, total_cost
 from understudy.pipeline.arms import Arm
+from understudy.pipeline.judging import groups_of
 from understudy.pipeline.kept import fingerprint
 from understudy.pipeline.listener import Listener, SilentListener
 from understudy.pipeline.training import train_once
-from understudy.pipeline.validation import count_values
+from understudy.pipeline.validation import count_values, headline_of
 from understudy.records import Annotation, Role
 from understudy.study.arms import build_arm
 from understudy.study.cells import Cell, cell_path, read_cell, write_cell
@@ -44,8 +47,9 @@ class Place:
     ----------
     teacher : `best`, `median`, a model's name or `own`; "" for arms without teacher labels.
     model : who that is; "" likewise.
+    n_labels : labels of any kind that it learns from; 0 for teacher-direct.
+    cost_usd : paid to the teacher for them; None if unknown.
     key : of the cell's file.
-    headline : which F1 the task reports first.
     """
 
     task: str
@@ -53,9 +57,26 @@ class Place:
     model: str
     arm: str
     seed: int
-    key: str
-    n_labels: int
     student: str
+    n_labels: int
+    cost_usd: float | None
+    key: str
+
+
+@dataclass(frozen=True)
+class TaskRun:
+    """A finished task.
+
+    Attributes
+    ----------
+    places : of its cells; those of arms without teacher labels stand once, whoever the teachers are.
+    groups : of the gold test documents, in the order of every cell; None if no document has one.
+    """
+
+    task: str
+    headline: Headline
+    groups: tuple[str | None, ...] | None
+    places: tuple[Place, ...]
 
 
 @dataclass(frozen=True)
@@ -76,8 +97,8 @@ class Opened:
         self.annotations = stored_annotations(self.project)
 
 
-def run_study(study: Study, work: Path, workers: int = 1, listener: Listener | None = None) -> list[Place]:
-    """Make every cell that is missing; the places of all cells, in file order. Tasks without data are left out.
+def make_cells(study: Study, work: Path, workers: int = 1, listener: Listener | None = None) -> list[TaskRun]:
+    """Make every cell that is missing; the tasks in file order, without those whose data are not there.
 
     Parameters
     ----------
@@ -89,11 +110,11 @@ def run_study(study: Study, work: Path, workers: int = 1, listener: Listener | N
     for name, place in absent.items():
         listener.say(f"task `{name}` is left out, its data are missing: {place}")
     jobs = [Job(study, task, work) for task in study.file.tasks if task.title not in absent]
-    found: dict[str, list[Place]] = {}
-    for done, (name, places) in enumerate(_finished(jobs, workers_that_fit(workers, len(jobs)), listener), 1):
-        found[name] = places
-        listener.progress("tasks", done, len(jobs), name)
-    return [place for job in jobs for place in found[job.task.title]]
+    found: dict[str, TaskRun] = {}
+    for done, run in enumerate(_finished(jobs, workers_that_fit(workers, len(jobs)), listener), 1):
+        found[run.task] = run
+        listener.progress("tasks", done, len(jobs), run.task)
+    return [found[job.task.title] for job in jobs]
 
 
 def workers_that_fit(wanted: int, n_jobs: int) -> int:
@@ -113,17 +134,24 @@ def walk(job: Job) -> Iterator[tuple[Place, Opened, StudyArm, Arm | None]]:
             yield from _cells(opened[name], entry, job.study.file.study.seeds)
 
 
-def run_task(job: Job, listener: Listener | None = None) -> list[Place]:
+def run_task(job: Job, listener: Listener | None = None) -> TaskRun:
     """Make the missing cells of one task."""
     listener = listener or SilentListener()
-    places = []
+    places: dict[Place, Opened] = {}
     for place, opened, entry, arm in walk(job):
         path = cell_path(job.work, place.key)
         if read_cell(path) is None:
             listener.say(f"{place.task} · {place.arm} · {place.model or 'people'} · run {place.seed}")
             write_cell(path, _judge(opened, entry, arm, place.seed))
-        places.append(place)
-    return places
+        places[place] = opened
+    if not places:
+        raise UserError(f"task `{job.task.title}` has no arm with labels.", "Give it an arm, or leave the task out.")
+    return _task_run(job.task.title, next(iter(places.values())).project, tuple(places))
+
+
+def _task_run(task: str, project: Project, places: tuple[Place, ...]) -> TaskRun:
+    groups = groups_of(project.gold_of(Role.TEST))
+    return TaskRun(task, headline_of(project.task), None if groups is None else tuple(groups), places)
 
 
 def _cells(
@@ -133,13 +161,15 @@ def _cells(
     teacher, model = (taught.choice, taught.model) if entry.needs_teacher else ("", "")
     if entry.source == TEACHER_DIRECT:
         key = _direct_key(project, opened.annotations)
-        yield Place(taught.task, teacher, model, entry.name, 0, key, 0, ""), opened, entry, None
+        cost = total_cost(opened.annotations[d.id] for d in project.gold_of(Role.TEST) if d.id in opened.annotations)
+        yield Place(taught.task, teacher, model, entry.name, 0, "", 0, cost, key), opened, entry, None
         return
     for seed in seeds:
         arm = build_arm(project, opened.annotations, entry, seed)
         if arm is not None:
             kind = project.settings.student.kind
-            place = Place(taught.task, teacher, model, entry.name, seed, _key(project, arm, seed), arm.n_labels, kind)
+            key = _key(project, replace(arm, cost_usd=None), seed)
+            place = Place(taught.task, teacher, model, entry.name, seed, kind, arm.n_labels, arm.cost_usd, key)
             yield place, opened, entry, arm
 
 
@@ -174,17 +204,13 @@ def _hash(state: object) -> str:
     return hashlib.sha256(json.dumps(state).encode()).hexdigest()[:32]
 
 
-def _finished(jobs: Sequence[Job], workers: int, listener: Listener) -> Iterator[tuple[str, list[Place]]]:
+def _finished(jobs: Sequence[Job], workers: int, listener: Listener) -> Iterator[TaskRun]:
     if workers == 1:
         for job in jobs:
-            yield job.task.title, run_task(job, listener)
+            yield run_task(job, listener)
         return
     with _threads_for(workers), get_context("spawn").Pool(workers) as pool:
-        yield from pool.imap_unordered(_named_run, jobs)
-
-
-def _named_run(job: Job) -> tuple[str, list[Place]]:
-    return job.task.title, run_task(job)
+        yield from pool.imap_unordered(run_task, jobs)
 
 
 @contextmanager

@@ -1,0 +1,176 @@
+"""The figures and the self-contained page of a study, in the style of reports."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+
+from markupsafe import Markup
+
+from understudy.report.figures import Line, Picture, interval_plot, spoken
+from understudy.report.page import STYLESHEET, environment, policy_of, read_template
+from understudy.report.words import UNDEFINED, amount, brackets, counted, decimal
+from understudy.study.results import METRICS, ArmOnTask, Estimate, Gap, Median, StudyResults
+
+TEMPLATE = "study.html.jinja"
+TITLES = {"f1": "F1", "precision": "precision", "recall": "recall", "accuracy": "accuracy"}
+
+
+@dataclass(frozen=True)
+class NumberCell:
+    """A number in words: the estimate, its intervals, and what a paper published; empty where there is none."""
+
+    value: str
+    these_tasks: str
+    other_tasks: str
+    published: str
+
+
+@dataclass(frozen=True)
+class NumberRow:
+    """One arm, or one pair of arms, over all tasks."""
+
+    name: str
+    n_tasks: int
+    cells: tuple[NumberCell, ...]
+
+
+@dataclass(frozen=True)
+class TaskRow:
+    """One arm on one task."""
+
+    task: str
+    arm: str
+    model: str
+    student: str
+    labels: str
+    n_test: int
+    cells: tuple[NumberCell, ...]
+
+
+@dataclass(frozen=True)
+class TeacherView:
+    """What one choice of teacher gives."""
+
+    teacher: str
+    medians: tuple[NumberRow, ...]
+    gaps: tuple[NumberRow, ...]
+    medians_apart: tuple[NumberRow, ...]
+    figures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True)
+class StudyPage:
+    """What the template prints, by name."""
+
+    title: str
+    lead: str
+    paper: str
+    css: Markup
+    policy: Markup
+    metrics: tuple[str, ...]
+    teachers: tuple[TeacherView, ...]
+    tasks: tuple[TaskRow, ...]
+    missing: tuple[tuple[str, str], ...]
+    command: str
+
+
+def draw_figures(results: StudyResults) -> dict[str, tuple[Picture, ...]]:
+    """The figures of each choice of teacher: medians of every arm, and every pair's gap on each task."""
+    return {teacher: tuple(_figures(results, teacher)) for teacher in results.teachers}
+
+
+def render(results: StudyResults, figures: Mapping[str, tuple[Picture, ...]], command: str) -> str:
+    """The page as HTML; the same results give the same page."""
+    css = read_template(STYLESHEET)
+    head = results.file.study
+    tasks = list(dict.fromkeys(arm.place.task for arm in results.arms))
+    page = StudyPage(
+        title=head.title or head.name,
+        lead=f"{counted(len(tasks), 'task')}, {counted(len(results.file.arms), 'arm')}, "
+        f"{counted(len(head.seeds), 'training run')} each.",
+        paper=head.paper,
+        css=Markup(css),  # noqa: S704
+        policy=policy_of(css),
+        metrics=tuple(TITLES[metric] for metric in METRICS),
+        teachers=tuple(_teacher(results, teacher, figures[teacher]) for teacher in results.teachers),
+        tasks=tuple(_task_row(arm) for arm in results.arms),
+        missing=tuple(results.missing.items()),
+        command=command,
+    )
+    source = (files("understudy.study") / "templates" / TEMPLATE).read_text(encoding="utf-8")
+    return environment().from_string(source).render(vars(page))
+
+
+def _teacher(results: StudyResults, teacher: str, figures: tuple[Picture, ...]) -> TeacherView:
+    gaps = [gap for gap in results.gaps if gap.teacher == teacher]
+    return TeacherView(
+        teacher,
+        tuple(_median_row(median) for median in results.medians if median.teacher == teacher),
+        tuple(_row(_pair(gap), len(gap.by_task), gap.median_of_gaps, gap.published) for gap in gaps),
+        tuple(_row(_pair(gap), len(gap.by_task), gap.gap_of_medians, gap.published) for gap in gaps),
+        figures,
+    )
+
+
+def _median_row(median: Median) -> NumberRow:
+    return _row(median.arm, median.n_tasks, median.metrics, median.published)
+
+
+def _row(name: str, n_tasks: int, metrics: Mapping[str, Estimate], published: Mapping[str, float]) -> NumberRow:
+    cells = [_cell(metrics[metric], published.get(metric)) for metric in METRICS]
+    return NumberRow(name, n_tasks, tuple(cells))
+
+
+def _cell(estimate: Estimate, published: float | None) -> NumberCell:
+    return NumberCell(
+        decimal(estimate.value),
+        brackets(estimate.these_tasks),
+        brackets(estimate.other_tasks),
+        "" if published is None else decimal(published),
+    )
+
+
+def _task_row(arm: ArmOnTask) -> TaskRow:
+    place = arm.place
+    cells = [
+        NumberCell(decimal(float(score)), brackets(arm.intervals.get(metric)), "", "")
+        for metric, score in zip(METRICS, arm.scores, strict=True)
+    ]
+    n_labels = sum(run.cell.n_labels for run in arm.of_runs) / len(arm.of_runs)
+    labels = amount(n_labels) if n_labels else UNDEFINED
+    return TaskRow(place.task, place.arm, place.model, place.student, labels, arm.n_test, tuple(cells))
+
+
+def _figures(results: StudyResults, teacher: str) -> Iterator[Picture]:
+    medians = [median for median in results.medians if median.teacher == teacher]
+    for metric in METRICS:
+        lines = [_median_line(median, metric) for median in medians]
+        caption = f"Median {TITLES[metric]} over tasks, {teacher} teacher; intervals for these tasks"
+        svg = interval_plot(lines, caption, f"median {TITLES[metric]}", (0, 1))
+        yield Picture(f"{teacher}-median-{metric}", caption, spoken(caption, lines), svg)
+    for gap in results.gaps:
+        if gap.teacher == teacher:
+            yield _gap_figure(gap)
+
+
+def _median_line(median: Median, metric: str) -> Line:
+    estimate = median.metrics[metric]
+    interval = estimate.these_tasks if math.isfinite(estimate.value) else None
+    return Line(median.arm, counted(median.n_tasks, "task"), estimate.value, interval, None)
+
+
+def _gap_figure(gap: Gap) -> Picture:
+    lines = [Line(task, "", value, interval, None) for task, (value, interval) in gap.by_task.items()]
+    whole = gap.median_of_gaps["f1"]
+    lines.append(Line("median of the gaps", "", whole.value, whole.these_tasks, None, is_marked=True))
+    lines.append(Line("the same, for other tasks", "", whole.value, whole.other_tasks, None, is_marked=True))
+    caption = f"Gap in F1 on the same test texts: {_pair(gap)}, {gap.teacher} teacher"
+    svg = interval_plot(lines, caption, f"F1 of {gap.a} − F1 of {gap.b}", (-1, 1), origin=0.0)
+    return Picture(f"{gap.teacher}-gap-{gap.a}-{gap.b}".replace("+", "-and-"), caption, spoken(caption, lines), svg)
+
+
+def _pair(gap: Gap) -> str:
+    return f"{gap.a} − {gap.b}"
