@@ -30,6 +30,7 @@ from understudy.cli import (
     resume,
     run,
     status,
+    study,
     train,
     validate,
 )
@@ -50,6 +51,7 @@ COMMANDS = (
     status,
     backup,
     predict,
+    study,
     keys,
     doctor,
     demo,
