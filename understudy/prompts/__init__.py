@@ -7,6 +7,7 @@ from understudy.prompts.nonce import nonce_for
 from understudy.prompts.parse import parse
 from understudy.prompts.question import PLAINLY, Question, Wording, pose
 from understudy.prompts.render import Message, render, render_repair
+from understudy.prompts.several import SeveralQuestion, demonstrations_for, pose_several
 from understudy.prompts.suspicion import suspicions
 from understudy.prompts.templating import PARAPHRASES, template_digest
 
@@ -18,13 +19,16 @@ __all__ = [
     "Masked",
     "Message",
     "Question",
+    "SeveralQuestion",
     "Wording",
     "candidate_labels",
+    "demonstrations_for",
     "label_scores",
     "nonce_for",
     "own_positions",
     "parse",
     "pose",
+    "pose_several",
     "render",
     "render_repair",
     "select_demonstrations",

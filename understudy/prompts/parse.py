@@ -78,6 +78,35 @@ def parse(task: Task, reply: str) -> Answer:
         return Answer(Outcome.UNPARSED, reason=str(exc))
 
 
+def parse_items(reply: str) -> list[tuple[str, str]]:
+    """A reply about several texts, as pairs of an id and the words said for it; empty if it cannot be taken apart.
+
+    Reasoning and one fence are peeled off as in `parse`. What is left is ``{"answers": [{"id": ID, ...}, ...]}``, the
+    bare list of it, or lines ``ID: WORDS``; one line of another form, and nothing is taken for certain.
+    """
+    try:
+        body = _without_fence(_without_reasoning(reply.strip()))
+        return _objects(body) if body.startswith(("{", "[")) else _lines(body)
+    except UnreadableError:
+        return []
+
+
+def _objects(body: str) -> list[tuple[str, str]]:
+    found = _loaded(body)
+    entries = found.get("answers") if isinstance(found, dict) else found
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        return []
+    return [
+        (str(entry.get("id", "")), json.dumps({key: each for key, each in entry.items() if key != "id"}))
+        for entry in entries
+    ]
+
+
+def _lines(body: str) -> list[tuple[str, str]]:
+    pairs = [line.partition(":") for line in body.split("\n") if line.strip()]
+    return [(one.strip(), words.strip()) for one, colon, words in pairs] if all(p[1] for p in pairs) else []
+
+
 def _read(task: Task, vocabulary: Vocabulary, reply: str) -> Answer:
     """The answer at the first layer that can be read; the reason comes from the innermost one."""
     body = reply

@@ -93,12 +93,12 @@ def pose(
     replicate : 0-based number of the repetition; chooses the order of labels.
     """
     shown = wording.order(labels or task.labels, replicate)
-    asked = task if shown == task.labels else _task_showing(task.codebook, shown)
+    asked = task_showing(task, shown)
     schema = answer_schema(asked) if wording.is_structured else None
     messages = render(
         asked,
-        _masked(document, wording.mask),
-        [_masked(each, wording.mask) for each in demonstrations],
+        masked(document, wording.mask),
+        [masked(each, wording.mask) for each in demonstrations],
         nonce,
         paraphrase=wording.paraphrase,
         is_narrowed=len(shown) < len(task.labels),
@@ -107,8 +107,14 @@ def pose(
     return Question(messages, asked, task, schema)
 
 
-def _masked(document: Document, mask: Mask | None) -> Document:
+def masked(document: Document, mask: Mask | None) -> Document:
+    """The document as it is sent."""
     return document if mask is None else replace(document, text=mask.apply(document.text).text)
+
+
+def task_showing(task: Task, names: tuple[str, ...]) -> Task:
+    """The task with some of its labels only, in this order."""
+    return task if names == task.labels else _task_showing(task.codebook, names)
 
 
 @lru_cache(maxsize=256)

@@ -69,7 +69,7 @@ def render(
         If a demonstration has no value.
     """
     template = template_of(task.codebook, paraphrase)
-    words = _words(task.codebook, is_structured)
+    words = words_of(task.codebook, is_structured)
     shown = [message for each in demonstrations for message in _demonstration(task, template, each, nonce, words)]
     system = Message("system", _system(task.codebook, template, is_narrowed, is_structured))
     return (system, *shown, Message("user", _user(template, "question", document, nonce, words)))
@@ -82,7 +82,7 @@ def render_repair(task: Task, answer: Answer, reply: str, *, is_structured: bool
     """
     start = visible(reply.strip()[:EXCERPT_CHARACTERS])
     values = {
-        **_words(task.codebook, is_structured),
+        **words_of(task.codebook, is_structured),
         "is_exclusive": task.is_exclusive,
         "reason": answer.reason,
         "excerpt": json.dumps(start, ensure_ascii=False) if start else "",
@@ -111,10 +111,10 @@ def _user(template: str, block: str, document: Document, nonce: str, words: Mapp
 @lru_cache(maxsize=256)
 def _system(codebook: Codebook, template: str, is_narrowed: bool, is_structured: bool) -> str:
     values = {"instructions": codebook.instructions, "is_narrowed": is_narrowed}
-    return fill(template, "system", _words(codebook, is_structured) | values)
+    return fill(template, "system", words_of(codebook, is_structured) | values)
 
 
-def _words(codebook: Codebook, is_structured: bool) -> dict[str, Any]:
+def words_of(codebook: Codebook, is_structured: bool) -> dict[str, Any]:
     """What every template may name; `unsure` and `nothing` are whole answers."""
     vocabulary = vocabulary_of(codebook)
     unsure, nothing = vocabulary.unsure, vocabulary.nothing

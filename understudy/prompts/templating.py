@@ -20,6 +20,8 @@ PLAIN = ""
 PARAPHRASES = ("brief", "steps", "expert")
 """The same question in other words, to see how far answers depend on the wording."""
 REPAIR = "repair.v1.jinja"
+SEVERAL = "several.v1.jinja"
+"""For questions about several texts at once, of every kind of task."""
 
 
 def template_of(codebook: Codebook, paraphrase: str = PLAIN) -> str:
@@ -38,10 +40,16 @@ def fill(template: str, block: str, values: Mapping[str, Any]) -> str:
     return "".join(loaded.blocks[block](loaded.new_context(dict(values)))).removesuffix("\n")
 
 
-def template_digest(task: Task, paraphrase: str = PLAIN) -> str:
-    """SHA-256, as 64 hex digits, over names and texts of all template files that prompts of this task are made of."""
+def template_digest(task: Task, paraphrase: str = PLAIN, *, with_several: bool = False) -> str:
+    """SHA-256, as 64 hex digits, over names and texts of all template files that prompts of this task are made of.
+
+    Parameters
+    ----------
+    with_several : whether several texts are asked about at once, too.
+    """
     digest = hashlib.sha256()
-    for name in sorted(_with_parts(template_of(task.codebook, paraphrase)) | _with_parts(REPAIR)):
+    parts = _with_parts(template_of(task.codebook, paraphrase)) | _with_parts(REPAIR)
+    for name in sorted(parts | _with_parts(SEVERAL) if with_several else parts):
         digest.update(f"{name}\0{_source(name)}\0".encode())
     return digest.hexdigest()
 
