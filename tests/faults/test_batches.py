@@ -51,6 +51,29 @@ class QuickClock(Clock):
         await asyncio.sleep(seconds / 10_000)
 
 
+class Dying(Exception):
+    """Stands for a kill."""
+
+
+class Dead:
+    """A journal that dies before or after one of its methods."""
+
+    def __init__(self, journal, before="", after=""):
+        self.journal, self.before, self.after = journal, before, after
+
+    def __getattr__(self, name):
+        def dying(*arguments):
+            if name == self.before:
+                raise Dying
+            found = getattr(self.journal, name)(*arguments)
+            if name == self.after:
+                found.result()
+                raise Dying
+            return found
+
+        return dying
+
+
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "journal.sqlite"
@@ -194,23 +217,9 @@ def test_b05_a_batch_that_never_arrived_is_handed_over_again(path, kind):
 
 
 def test_b05_intended_but_never_sent_before_a_kill_costs_nothing(path):
-    class Dying(Exception):
-        pass
-
-    class Fatal:
-        def __init__(self, journal):
-            self.journal = journal
-
-        def __getattr__(self, name):
-            return getattr(self.journal, name)
-
-        def begin_batch(self, *arguments):
-            self.journal.begin_batch(*arguments).result()
-            raise Dying
-
     with serving_batches(Script(by_number)) as fake:
         with Journal.open(path) as journal, pytest.raises(Dying):
-            list(teacher_for(fake, journal, store=Fatal(journal)).annotate(documents(12)))
+            list(teacher_for(fake, journal, store=Dead(journal, after="begin_batch")).annotate(documents(12)))
         assert number_labels(annotate(fake, path, 12)) == EXPECTED
         assert (fake.n_calls(CREATION), len(fake.charged)) == (1, 12)
     batches, _, spent_usd = in_journal(path)
@@ -465,3 +474,31 @@ def test_the_key_stands_in_no_file(path):
         annotate(fake, path, 3)
         assert not any(KEY in content for content in fake.files.values())
     assert not any(KEY.encode() in file.read_bytes() for file in path.parent.iterdir())
+
+
+def test_what_is_paid_for_is_delivered_before_a_spent_budget_stops_the_run(path):
+    with serving_batches(Script(by_number)) as fake, Journal.open(path) as journal:
+        list(teacher_for(fake, journal).annotate(documents(1)))
+        budget_usd = journal.spent_usd() + 2.5 * journal.batches()[0].at_most_usd
+        finished = []
+        with pytest.raises(BudgetSpent):
+            finished.extend(teacher_for(fake, journal, budget_usd=budget_usd).annotate(documents(200)))
+        assert journal.spent_usd() <= budget_usd
+        n_paid = journal.counts()["replies"]
+    assert 2 < n_paid < 200
+    assert len(finished) == n_paid
+
+
+def test_b05_two_lost_batches_of_one_size_find_their_own_results(path):
+    with serving_batches(Script(by_number)) as fake:
+        for start in (0, 12):  # both arrive, and both ids are lost
+            _hand_over_and_lose_the_id(fake, path, [f"text {i}" for i in range(start, start + 12)])
+        fake.batches = dict(sorted(fake.batches.items(), reverse=True))  # the wrong one is tried first
+        assert number_labels(annotate(fake, path, [f"text {i}" for i in range(24)], "anthropic")) == EXPECTED * 2
+        assert (fake.n_calls(CREATION), len(fake.charged), fake.single) == (2, 24, [])
+
+
+def _hand_over_and_lose_the_id(fake, path, texts):
+    asked = [Document(text, text) for text in texts]
+    with Journal.open(path) as journal, pytest.raises(Dying):
+        list(teacher_for(fake, journal, "anthropic", store=Dead(journal, before="note_batch")).annotate(asked))

@@ -47,11 +47,15 @@ OVER_ALREADY = ("status 400", "status 409")
 T = TypeVar("T")
 
 
-class BatchStore(Protocol):
-    """Where batches and what came of them are kept; the journal is one. Futures are done when it is on the disk."""
+class Replies(Protocol):
+    """Where replies are kept."""
 
     def reply_to(self, request_key: str) -> Reply | None:
         """The reply to a request, or None."""
+
+
+class BatchStore(Replies, Protocol):
+    """Where batches and what came of them are kept; the journal is one. Futures are done when it is on the disk."""
 
     def spent_usd(self) -> float:
         """What has been spent so far, open batches at their most."""
@@ -99,12 +103,13 @@ class Collector:
     wanted : the requests without a reply, by key; of equal ones, the first.
     """
 
-    def __init__(self, provider: Provider, store: BatchStore, teacher: str, prices: Prices) -> None:
+    def __init__(self, provider: Provider, store: Replies, teacher: str, prices: Prices) -> None:
         self.wanted: dict[str, Wanted] = {}
         self._provider = provider
         self._store = store
         self._teacher = teacher
         self._prices = prices
+        self._used: set[str] = set()
 
     async def ask(
         self,
@@ -120,7 +125,9 @@ class Collector:
         key = request_key(self._provider.url, body, replicate, turn)
         reply = self._store.reply_to(key)
         if reply is not None:
-            return Exchange(key, self._provider.read(reply.body), reply, is_shared=True)
+            is_shared = key in self._used
+            self._used.add(key)
+            return Exchange(key, self._provider.read(reply.body), reply, is_shared)
         if turn == 0 and key not in self.wanted:
             at_most = self._prices.at_most(messages, max_tokens or self._provider.max_tokens)
             self.wanted[key] = Wanted(Request(key, document_id, replicate, turn, self._teacher, body), at_most)
@@ -175,7 +182,7 @@ class Batcher:
         self._trouble = ""
         self._next_look_s = 0.0
         self._single: set[str] = set()
-        self._refuted: set[str] = set()
+        self._refuted: dict[str, set[str]] = {}
 
     def stop(self) -> None:
         """Hand nothing more over and wait no longer; what is with the provider stays there."""
@@ -338,7 +345,8 @@ class Batcher:
         return found
 
     async def _found_again(self, batch: Batch) -> Batch | None:
-        known = {each.provider_id for each in self._store.batches() if each.provider_id} | self._refuted
+        certain = {each.provider_id for each in self._store.batches() if each.state is not BatchState.PRESUMED}
+        known = certain | self._refuted.get(batch.id, set())
         try:
             candidates = await self._insist(lambda: self._desk.find(batch, known))
         except CallError as exc:
@@ -402,7 +410,7 @@ class Batcher:
 
     async def _look_for_another(self, batch: Batch) -> int:
         """What was presumed to be this batch is somebody else's."""
-        self._refuted.add(batch.provider_id)
+        self._refuted.setdefault(batch.id, set()).add(batch.provider_id)
         return await self._finish([await self._note(batch, BatchState.INTENDED, "")])
 
     def _reply(self, batch: Batch, key: str, body: str, at_most_usd: float | None) -> Reply:
