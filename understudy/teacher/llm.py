@@ -16,7 +16,7 @@ import numpy as np
 
 from understudy.codebook import Task
 from understudy.corpus import is_blank
-from understudy.errors import UserError
+from understudy.errors import TeacherError, UserError
 from understudy.prompts import PLAINLY, Question, Wording, pose, suspicions
 from understudy.records import Annotation, Answer, Document, Provenance
 from understudy.settings import DataSettings, TeacherSettings
@@ -234,6 +234,9 @@ class _Run:
             await self._use_batches(prices.in_batches(), limits)
         except Stopped:
             return
+        except TeacherError:
+            await self._deliver_answered(prices)
+            raise
         spent = Charge(store.spent_usd(), 0 if limits.tokens is None else store.spent_tokens())
         budget = Budget(limits, spent, prices)
         async with self._teacher._provider.connect() as send:
@@ -285,6 +288,14 @@ class _Run:
                 with suppress(NotAnswered):
                     await self._answer(collector, sendable, shown, replicate)
 
+    async def _deliver_answered(self, prices: Prices) -> None:
+        """What the store alone can answer: nobody waits for paid replies until the rest can be asked."""
+        teacher = self._teacher
+        collector = Collector(teacher._provider, teacher._store, teacher.name, prices)
+        async for document, shown in _Questions(teacher._plan, self._documents):
+            with suppress(NotAnswered):
+                self._deliver(await self._annotate(collector, document, shown))
+
     def _drop_schema(self, reason: str) -> None:
         """From now on ask in free text, for the endpoint has said that it cannot hold answers to a schema."""
         self._wording = replace(self._wording, is_structured=False)
@@ -304,7 +315,7 @@ class _Run:
             return exc
         return None
 
-    async def _annotate(self, driver: Driver, document: Document, shown: _Shown) -> Annotation:
+    async def _annotate(self, driver: Driver | Collector, document: Document, shown: _Shown) -> Annotation:
         plan, name = self._teacher._plan, self._teacher.name
         provenance = Provenance(name, "", plan.codebook_digest, plan.prompt_digest, created_at=utc_now())
         sendable, remark = self._screened(document)
