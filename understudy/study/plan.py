@@ -107,7 +107,8 @@ def plan_study(study: Study, work: Path, workers: int = 1) -> StudyPlan:
     grouped: dict[tuple[str, str, str], list[Place]] = {}
     for place in places:
         grouped.setdefault((place.task, place.model, place.arm), []).append(place)
-    arms = tuple(_planned(group, work, pace) for group in grouped.values())
+    left = {place.key for place in places if not cell_path(work, place.key).exists()}
+    arms = tuple(_planned(group, left, pace) for group in grouped.values())
     return StudyPlan(study.name, arms, absent, workers_that_fit(workers, max(1, len(jobs))), bool(pace))
 
 
@@ -121,11 +122,20 @@ def _pace(places: Sequence[Place], work: Path) -> dict[str, float]:
     return {student: median(found) for student, found in seconds.items()}
 
 
-def _planned(group: Sequence[Place], work: Path, pace: dict[str, float]) -> PlannedArm:
+def _planned(group: Sequence[Place], left: set[str], pace: dict[str, float]) -> PlannedArm:
+    """One arm's runs; a cell that another arm makes takes no time again, so its key is taken from `left`."""
     first = group[0]
-    left = [place for place in group if not cell_path(work, place.key).exists()]
     guess = SECONDS_PER_LABEL.get(first.student, UNKNOWN_SECONDS_PER_LABEL)
-    seconds = sum(place.n_labels for place in left) * pace.get(first.student, guess)
+    to_make = [place for place in group if place.key in left]
+    left.difference_update(place.key for place in to_make)
+    seconds = sum(place.n_labels for place in to_make) * pace.get(first.student, guess)
     return PlannedArm(
-        first.task, first.arm, first.model, first.student, first.n_labels, len(group), len(group) - len(left), seconds
+        first.task,
+        first.arm,
+        first.model,
+        first.student,
+        first.n_labels,
+        len(group),
+        len(group) - len(to_make),
+        seconds,
     )
