@@ -502,3 +502,27 @@ def _hand_over_and_lose_the_id(fake, path, texts):
     asked = [Document(text, text) for text in texts]
     with Journal.open(path) as journal, pytest.raises(Dying):
         list(teacher_for(fake, journal, "anthropic", store=Dead(journal, before="note_batch")).annotate(asked))
+
+
+@both
+def test_p12_a_server_that_cannot_be_reached_ends_the_run_at_once_and_costs_nothing(path, kind):
+    class Nobody:
+        url = "http://127.0.0.1:1/v1"
+
+    clock = QuickClock()
+    error = stopped(Nobody, path, 3, kind, clock=clock)
+    assert "cannot be reached" in error.message
+    assert clock.slept == []
+    batches, _, spent_usd = in_journal(path)
+    assert ([batch.state for batch in batches], spent_usd) == ([BatchState.NOT_SENT], 0.0)
+
+
+def test_p07_an_endpoint_without_batches_says_what_to_set(path):
+    with serving_batches() as fake:
+
+        class Elsewhere:
+            url = fake.url.replace("/v1", "/v2")
+
+        error = stopped(Elsewhere, path, 3)
+    assert "teacher.batch = false" in error.hint
+    assert in_journal(path)[2] == 0.0

@@ -41,6 +41,7 @@ SETTLING_S = 60.0
 MOST_SUBMISSIONS = 5
 MOST_FRUITLESS_ROUNDS = 3
 UNKNOWN = "status 404"
+UNREACHABLE = "unreachable"
 OVER_ALREADY = ("status 400", "status 409")
 """What providers answer when a batch that has ended is to be cancelled."""
 
@@ -182,6 +183,7 @@ class Batcher:
         self._trouble = ""
         self._next_look_s = 0.0
         self._single: set[str] = set()
+        self._is_reached = False
         self._refuted: dict[str, set[str]] = {}
 
     def stop(self) -> None:
@@ -312,6 +314,9 @@ class Batcher:
         """The batch with its id, also if the answer was lost on the way; None if it was not received."""
         try:
             provider_id = await self._within_time(self._desk.submit(batch, requests))
+        except TeacherError:
+            await self._abandon(batch)
+            raise
         except CallError as exc:
             if exc.then not in (Then.RETRY, Then.WAIT):
                 await self._abandon(batch)
@@ -502,10 +507,16 @@ class Batcher:
     async def _within_time(self, call: Awaitable[T]) -> T:
         try:
             async with asyncio.timeout(CALL_TIMEOUT_S):
-                return await call
+                answer = await call
+        except CallError as exc:
+            if exc.kind == UNREACHABLE and not self._is_reached:
+                raise self._refused(exc) from None
+            raise
         except TimeoutError:
             message = f"no complete reply within {CALL_TIMEOUT_S:g} s"
             raise CallError("timeout", message, Then.RETRY, is_maybe_billed=True) from None
+        self._is_reached = True
+        return answer
 
     async def _sleep(self, seconds: float) -> None:
         self._next_look_s = seconds
