@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from understudy.pipeline.annotation import AnnotationSummary
     from understudy.pipeline.batches import Cancelled
     from understudy.pipeline.canaries import CanaryResult
+    from understudy.pipeline.evidence.contrasting import Questions
+    from understudy.pipeline.evidence.estimating import Estimates
     from understudy.pipeline.iteration import Iteration
     from understudy.pipeline.kept import TrainedArm
     from understudy.pipeline.plan import Plan
@@ -267,6 +269,12 @@ class Project:
         from understudy.pipeline.result import report
 
         return report(self)
+
+    def estimate(self, questions: Questions, *, labeller: str = "teacher", label: str | None = None) -> Estimates:
+        """Shares of labels, group differences and regressions from machine labels, corrected by gold."""
+        from understudy.pipeline.evidence.estimating import estimate
+
+        return estimate(self, questions, labeller=labeller, label=label)
 
     def run(self, *, despite_gate: bool = False) -> RunResult:
         """The whole job: check, validate, annotate, train, evaluate, report.

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from understudy import Project
+from understudy.errors import UserError
+from understudy.pipeline.evidence.contrasting import Questions
+
+TOML = """
+[codebook]
+positive = "yes"
+[[codebook.labels]]
+name = "yes"
+definition = "It says yes."
+[[codebook.labels]]
+name = "no"
+definition = "It does not."
+[data]
+pool = ["pool.csv"]
+gold = ["gold.csv"]
+role = "role"
+meta = ["party", "age"]
+[teacher]
+kind = "recorded"
+model = "somebody"
+[trust]
+enabled = false
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """1,500 pool and 400 test texts; yes is as frequent in both parties, but the teacher errs on party A only."""
+    rng = np.random.default_rng(0)
+    (tmp_path / "understudy.toml").write_text(TOML, encoding="utf-8")
+    rows = []
+    for i in range(2000):
+        party, truth = "AB"[rng.integers(2)], rng.random() < 0.3
+        says = truth or (party == "A" and rng.random() < 0.4)
+        words = ("yes" if truth else "no", "yes" if says else "no")
+        role = ("demo", "dev", "test")[min(i // 50, 2)]
+        age = str(rng.integers(20, 80))
+        rows.append({"id": str(i), "text": f"text number {i}", "label": words[0], "teacher": words[1],
+                     "party": party, "age": age, "role": role})  # fmt: skip
+    _write(tmp_path / "gold.csv", rows[:500])
+    _write(tmp_path / "pool.csv", [row | {"label": "", "role": ""} for row in rows[500:]])
+    opened = Project.open(tmp_path)
+    opened.annotate()
+    return opened
+
+
+def test_shares_are_corrected_and_the_naive_one_stands_beside(project: Project) -> None:
+    found = project.estimate(Questions()).shares
+    assert [each.label for each in found] == ["yes"]
+    share = found[0].share
+    assert not share.estimate.interval.excludes(0.3)
+    assert share.naive.interval.excludes(0.3)
+    assert share.estimate.interval.half_width < share.gold_only.interval.half_width
+    assert share.estimate.n_gold == 450  # dev and test; demo may have been shown to the teacher
+
+
+def test_a_difference_that_only_the_teacher_sees_is_overturned(project: Project) -> None:
+    found = project.estimate(Questions(by="party"))
+    (contrast,) = found.contrasts
+    assert contrast.naive.p_value < 0.001
+    assert not contrast.corrected.interval.excludes(0.0)
+    assert contrast.is_overturned
+    assert {each.group for each in found.shares} == {"", "A", "B"}
+    assert any("another conclusion" in line for line in found.lines())
+
+
+@pytest.mark.parametrize("method", ["ppi", "dsl"])
+@pytest.mark.parametrize("kind", ["linear", "logistic"])
+def test_regressions_are_corrected_too(project: Project, kind: str, method: str) -> None:
+    questions = Questions(regress=("party", "age"), kind=kind, method=method)  # type: ignore[arg-type]
+    party, age = project.estimate(questions).contrasts
+    assert party.what.startswith("party = ")
+    assert party.naive.p_value < 0.001 <= party.p_value
+    assert age.what == "age"
+    assert not age.corrected.interval.excludes(0.0)
+
+
+def test_too_little_gold_is_refused_in_words(project: Project) -> None:
+    with (project.folder / "gold.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    _write(project.folder / "gold.csv", rows[:130])
+    (project.folder / "journal.sqlite").unlink()
+    small = Project.open(project.folder)
+    small.annotate()
+    (contrast,) = small.estimate(Questions(regress=("age",))).contrasts
+    assert "80 gold texts" in contrast.refusal
+    assert contrast.line().count("refused") == 1
+
+
+def test_a_column_that_was_not_kept_is_named_with_the_remedy(project: Project) -> None:
+    with pytest.raises(UserError, match="income") as caught:
+        project.estimate(Questions(by="income"))
+    assert 'meta = ["party", "age", "income"]' in caught.value.hint
+
+
+def test_too_many_groups_are_refused(project: Project) -> None:
+    with pytest.raises(UserError, match="at most 20"):
+        project.estimate(Questions(by="age"))
+
+
+def test_an_unknown_labeller_or_label_is_named(project: Project) -> None:
+    with pytest.raises(UserError, match="teachr"):
+        project.estimate(Questions(), labeller="teachr")
+    with pytest.raises(UserError, match="yess"):
+        project.estimate(Questions(), label="yess")
+
+
+def _write(path: Path, rows: list[dict[str, str]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
