@@ -8,6 +8,7 @@ from understudy.teacher.provider import Provider
 from understudy.teacher.providers import Anthropic, Gemini, OpenAICompatible, Scripted
 from understudy.teacher.recorded import RecordedTeacher
 from understudy.teacher.teacher import Teacher
+from understudy.teacher.together import Together
 
 __all__ = [
     "RAISED",
@@ -23,5 +24,6 @@ __all__ = [
     "Scripted",
     "Store",
     "Teacher",
+    "Together",
     "Watch",
 ]

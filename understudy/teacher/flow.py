@@ -54,6 +54,13 @@ def _read(completion: Completion, read: Read) -> Answer:
     return read(completion.text)
 
 
+def read_together(
+    completion: Completion, read: Callable[[str], tuple[Answer | None, ...]], n: int
+) -> tuple[Answer | None, ...]:
+    """The answers in the one reply about `n` texts; a refused or cut one answers for none of them."""
+    return read(completion.text) if completion.ending is Ending.COMPLETE else (None,) * n
+
+
 def _with_repair(question: Sequence[Message], repair: Message) -> tuple[Message, ...]:
     *before, last = question
     return (*before, Message(last.role, f"{last.content}\n\n{repair.content}"))

@@ -30,6 +30,7 @@ from understudy.teacher.patience import Clock
 from understudy.teacher.probability import label_probability
 from understudy.teacher.provider import CallError, Completion, Provider, Then
 from understudy.teacher.teacher import conclude, skip, utc_now
+from understudy.teacher.together import ALONE, Calls, Segments, Shared, Together, groups_of
 from understudy.teacher.width import connections_allowed
 
 Choose = Callable[[Sequence[Document]], Sequence[tuple[Document, ...]]]
@@ -40,6 +41,9 @@ Narrow = Callable[[Sequence[Document], Sequence[tuple[Document, ...]]], Sequence
 
 DOCUMENTS_AT_ONCE = 512
 """So many documents are given their demonstrations together."""
+
+PLACES_PER_AHEAD = 4
+"""For so many places in flight one more question is made ready, and stored as intended, while it waits for a place."""
 
 BLANK = "the text is blank"
 
@@ -61,7 +65,8 @@ class PromptPlan:
     repair : whether to ask once more after an unreadable answer.
     codebook_digest, prompt_digest : stand in the provenance of every annotation.
     wording : words, masked data and order of labels.
-    narrow : the labels to ask about; None for all of them.
+    narrow : the labels to ask about; None for all of them, as where several texts are asked about together.
+    together : how many texts are asked about in one call.
     """
 
     nonce: str
@@ -71,6 +76,7 @@ class PromptPlan:
     prompt_digest: str = ""
     wording: Wording = PLAINLY
     narrow: Narrow | None = None
+    together: Together = ALONE
 
 
 Finished = queue.SimpleQueue[Annotation | BaseException | None]
@@ -115,6 +121,7 @@ class LanguageModelTeacher:
         self._told_at = self._clock.monotonic()
         self._batches: BatchStore | None = None
         self._is_submitting = False
+        self._segments: Segments | None = None
 
     def annotate(self, documents: Sequence[Document]) -> Iterator[Annotation]:
         """One annotation for each document, as they are finished.
@@ -159,6 +166,10 @@ class LanguageModelTeacher:
                 "Set `teacher.batch = false`; `openai` and `anthropic` take them.",
             )
         self._batches, self._is_submitting = store, is_submitting
+
+    def group_within(self, segments: Segments) -> None:
+        """Say what the whole job is about, so that an interrupted one puts the same texts together again."""
+        self._segments = segments
 
     def _next(self, run: _Run, finished: Finished) -> Annotation | BaseException | None:
         while True:
@@ -207,6 +218,7 @@ class _Run:
         self._is_stopped = threading.Event()
         self._wording = teacher._plan.wording
         self._no_schema_reason = ""
+        self._calls = self._calls_together()
 
     def stop(self) -> None:
         """From any thread: send nothing more."""
@@ -260,7 +272,8 @@ class _Run:
             if self._is_stopped.is_set():
                 return
             questions = _Questions(self._teacher._plan, self._documents)
-            workers = [self._work(self._driver, questions) for _ in range(concurrency)]
+            n_workers = (concurrency + concurrency // PLACES_PER_AHEAD) * self._teacher._plan.together.n
+            workers = [self._work(self._driver, questions) for _ in range(n_workers)]
             errors = [error for error in await asyncio.gather(*workers) if error is not None]
         if errors:
             raise errors[0]
@@ -338,6 +351,33 @@ class _Run:
         return replace(concluded, flags=suspicions(document.text))
 
     async def _answer(
+        self, driver: Driver | Collector, document: Document, shown: _Shown, replicate: int
+    ) -> tuple[Answer, list[Exchange]]:
+        """One answer: from a call about several texts if it is clear there, otherwise from a call of its own."""
+        shared = await self._answer_together(driver, document, replicate)
+        if shared.answer is not None:
+            return shared.answer, list(shared.exchanges)
+        answer, exchanges = await self._answer_alone(driver, document, shown, replicate)
+        return answer, [*shared.exchanges, *exchanges]
+
+    async def _answer_together(self, driver: Driver | Collector, document: Document, replicate: int) -> Shared:
+        calls = self._calls
+        if calls is None:
+            return Shared(None, ())
+        found = await calls.about(driver, document, replicate, lambda: self._wording, self._drop_schema)
+        return found or Shared(None, ())
+
+    def _calls_together(self) -> Calls | None:
+        teacher, plan = self._teacher, self._teacher._plan
+        if plan.together.n == 1:
+            return None
+        segments = teacher._segments or [self._documents]
+        groups = list(groups_of(segments, plan.together.n, lambda each: self._screened(each)[0]))
+        wanted = frozenset(document.id for document in self._documents)
+        asking = (teacher._task, teacher._provider, teacher._store, plan.together, plan.nonce, plan.choose)
+        return Calls(*asking, groups, wanted)
+
+    async def _answer_alone(
         self, driver: Driver | Collector, document: Document, shown: _Shown, replicate: int
     ) -> tuple[Answer, list[Exchange]]:
         """One answer; in free text from the moment on when the endpoint has said that it cannot hold it to a schema."""
