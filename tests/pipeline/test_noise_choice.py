@@ -163,7 +163,7 @@ def test_the_winner_is_the_one_that_gains_most_for_certain():
         return NoiseTrial("a", name, "", n=9, gain=0.1, gain_interval=(low, 0.3), is_better=is_better)
 
     trials = [trial("x", 0.01), trial("y", 0.05), trial("z", 0.2, is_better=False)]
-    assert used_recipe(noise_choice._with_winner(trials)) == "y"
+    assert used_recipe(noise_choice.with_winner(trials)) == "y"
 
 
 def test_an_arm_is_trained_again_when_a_recipe_sees_other_gold(project):

@@ -13,7 +13,7 @@ from jinja2 import meta
 
 from understudy.evaluation import Interval, TrustMeasure
 from understudy.records import Span
-from understudy.report.data import Disagreement, Remark
+from understudy.report.data import Disagreement, NoiseTrial, Remark
 from understudy.report.figures import draw_figures
 from understudy.report.page import Page, _cut, _printed, _trust_verdict, environment, in_words, render
 from understudy.settings import Codebook, Label
@@ -262,6 +262,21 @@ def test_trust_stands_beside_consistency_and_the_interval_decides(six_labels):
     assert "needs right and wrong labels" in rows["ROC curve"]
     assert rows["calibration error"] == "0.0310.094-0.063 [-0.090, -0.020]trust"
     assert rows["Brier score"] == "0.1210.1190.002 [-0.010, 0.014]not decidable"
+
+
+def test_recipes_against_noise_say_what_they_did_and_why_not(six_labels, page):
+    assert "Recipes against wrong" not in Reader(page).text
+    trials = (
+        NoiseTrial("teacher-1000", "gold-x4", "gold mixed in", n=120, f1=0.45, plain_f1=0.39, gain=0.06,
+                   gain_interval=(0.01, 0.11), is_better=True, is_used=True),
+        NoiseTrial("teacher-1000", "elr", "early learning", n=120, f1=0.38, plain_f1=0.39, gain=-0.01,
+                   gain_interval=(-0.04, 0.02)),
+        NoiseTrial("teacher-1000", "filter", "inconsistent left out", reason="the answers do not differ"),
+    )  # fmt: skip
+    text = Reader(printed(replace(six_labels, noise=trials))).text
+    assert "gold-x4 gold mixed in1200.4500.3900.060 [0.010, 0.110]used" in text
+    assert "-0.010 [-0.040, 0.020]did not win" in text
+    assert "— the answers do not differnot tried" in text
 
 
 @pytest.mark.parametrize(("sign", "low", "high", "verdict"), [(1, 0.1, 0.2, "trust"), (1, -0.2, -0.1, "consistency"),

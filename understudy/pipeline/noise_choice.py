@@ -63,10 +63,11 @@ def choose_recipe(project: Project, arm: Arm) -> tuple[NoiseTrial, ...]:
         return ()
     dev = project.gold_of(Role.DEV)
     if arm.learns(dev) or len(np.unique(group_index([d.group for d in dev], len(dev)))) < FEWEST_UNITS:
-        return tuple(_untried(arm, name, "gold dev has too few texts, or the arm learns from them") for name in names)
+        return tuple(
+            _untried(arm.name, name, "gold dev has too few texts, or the arm learns from them") for name in names
+        )
     drawn = arm.draw(np.random.default_rng([project.settings.project.seed, 4, 0]))
-    judge = _Judge(project, arm, Lessons(project, drawn, 0))
-    return _with_winner(judge.trials(names))
+    return with_winner(_try_all(Lessons(project, drawn, 0), arm.name, names))
 
 
 def used_recipe(trials: Sequence[NoiseTrial]) -> str | None:
@@ -113,67 +114,87 @@ def dev_folds(lessons: Lessons) -> NDArray[np.intp]:
     return np.asarray(rng.permutation(n_units)[members] % N_FOLDS, dtype=np.intp)
 
 
-class _Judge:
-    """Tries recipes on one arm's labels against plain training."""
+def judge_recipe(lessons: Lessons, arm: str, name: str, taught: FloatArray, plain: FloatArray) -> NoiseTrial:
+    """A recipe against plain training, from what their students say about gold dev.
 
-    def __init__(self, project: Project, arm: Arm, lessons: Lessons) -> None:
-        self.project = project
-        self.arm = arm
-        self.lessons = lessons
-        self.everything = np.ones(len(lessons.dev), dtype=np.bool_)
+    Parameters
+    ----------
+    arm, name : of the arm and of the recipe.
+    taught, plain : probabilities of shape (texts of gold dev, K); out of fold where a recipe learns from dev.
+    """
+    project = lessons.project
+    groups = [document.group for document in lessons.dev]
+    counts = [_counts(lessons, on_dev) for on_dev in (taught, plain)]
+    rng = np.random.default_rng([project.settings.project.seed, 16])
+    gain = compare(name, [counts[0]], PLAIN, [counts[1]], headline_of(project.task), rng, groups=groups, level=LEVEL)
+    return NoiseTrial(
+        arm=arm,
+        name=name,
+        title=recipe_called(name).title,
+        n=gain.n,
+        f1=_known(gain.score_a),
+        plain_f1=_known(gain.score_b),
+        gain=_known(gain.difference),
+        gain_interval=(gain.interval.low, gain.interval.high) if gain.interval.is_defined else None,
+        is_better=gain.better == name,
+    )
 
-    def trials(self, names: Sequence[str]) -> list[NoiseTrial]:
-        from understudy.student.noise import RECIPES
 
-        plain = self._counts(fit_on(self.lessons, None, self.everything).predict_proba(self.lessons.dev))
-        found = []
-        for number, name in enumerate(names):
-            self.project.listener.progress("noise recipes", number, len(names), f"{self.arm.name}: {name}")
-            found.append(self._trial(name, RECIPES[name], plain))
-        self.project.listener.progress("noise recipes", len(names), len(names), self.arm.name)
-        return found
+def on_dev(lessons: Lessons, recipe: Recipe) -> FloatArray:
+    """What a recipe's students say about gold dev, out of fold where the recipe learns from dev."""
+    if lessons.learns_from_dev(recipe):
+        return held_out_on_dev(lessons, recipe)
+    return _of_everything(lessons, recipe)
 
-    def _trial(self, name: str, recipe: Recipe, plain: Counts) -> NoiseTrial:
-        reason = self.lessons.why_not(recipe) or self._too_little(recipe)
-        if reason:
-            return _untried(self.arm, name, reason)
-        taught = self._counts(self._on_dev(recipe))
-        rng = np.random.default_rng([self.project.settings.project.seed, 16])
-        groups = [document.group for document in self.lessons.dev]
-        headline = headline_of(self.project.task)
-        gain = compare(name, [taught], PLAIN, [plain], headline, rng, groups=groups, level=LEVEL)
-        return NoiseTrial(
-            arm=self.arm.name,
-            name=name,
-            title=recipe.title,
-            n=gain.n,
-            f1=_known(gain.score_a),
-            plain_f1=_known(gain.score_b),
-            gain=_known(gain.difference),
-            gain_interval=(gain.interval.low, gain.interval.high) if gain.interval.is_defined else None,
-            is_better=gain.better == name,
+
+def with_winner(trials: Sequence[NoiseTrial]) -> tuple[NoiseTrial, ...]:
+    """The trials; of those that are better, the one whose gain has the highest lower end is used."""
+    winners = [trial for trial in trials if trial.is_better and trial.gain_interval is not None]
+    best = max(winners, key=_lower_end, default=None)
+    return tuple(replace(trial, is_used=trial is best) for trial in trials)
+
+
+def recipe_called(name: str) -> Recipe:
+    """The recipe of a name that the settings have checked."""
+    from understudy.student.noise import RECIPES
+
+    return RECIPES[name]
+
+
+def _try_all(lessons: Lessons, arm: str, names: Sequence[str]) -> list[NoiseTrial]:
+    listener = lessons.project.listener
+    plain = _of_everything(lessons, None)
+    found = []
+    for number, name in enumerate(names):
+        listener.progress("noise recipes", number, len(names), f"{arm}: {name}")
+        recipe = recipe_called(name)
+        reason = lessons.why_not(recipe) or _too_little(lessons, recipe)
+        found.append(
+            _untried(arm, name, reason) if reason else judge_recipe(lessons, arm, name, on_dev(lessons, recipe), plain)
         )
+    listener.progress("noise recipes", len(names), len(names), arm)
+    return found
 
-    def _too_little(self, recipe: Recipe) -> str:
-        weights = self.lessons.teach(recipe, self.everything).weights
-        return "" if (weights > 0).sum() >= FEWEST_LABELS else "it leaves too few labels"
 
-    def _on_dev(self, recipe: Recipe) -> FloatArray:
-        if self.lessons.learns_from_dev(recipe):
-            return held_out_on_dev(self.lessons, recipe)
-        return fit_on(self.lessons, recipe, self.everything).predict_proba(self.lessons.dev)
+def _of_everything(lessons: Lessons, recipe: Recipe | None) -> FloatArray:
+    return fit_on(lessons, recipe, np.ones(len(lessons.dev), dtype=np.bool_)).predict_proba(lessons.dev)
 
-    def _counts(self, on_dev: FloatArray) -> Counts:
-        """Counts of values whose thresholds were chosen on the texts of other folds."""
-        folds, dev = dev_folds(self.lessons), self.lessons.dev
-        values: list[Value | None] = [None] * len(dev)
-        for fold in np.unique(folds):
-            out = np.flatnonzero(folds == fold)
-            rest = np.flatnonzero(folds != fold)
-            thresholds = tuned_thresholds(self.project, on_dev[rest], [dev[row] for row in rest])
-            for row, value in zip(out, self.project.task.decode(on_dev[out], thresholds), strict=True):
-                values[row] = value
-        return count_values(self.project.task, dev, values)
+
+def _too_little(lessons: Lessons, recipe: Recipe) -> str:
+    weights = lessons.teach(recipe, np.ones(len(lessons.dev), dtype=np.bool_)).weights
+    return "" if (weights > 0).sum() >= FEWEST_LABELS else "it leaves too few labels"
+
+
+def _counts(lessons: Lessons, probabilities: FloatArray) -> Counts:
+    """Counts of values whose thresholds were chosen on the texts of other folds."""
+    project, folds, dev = lessons.project, dev_folds(lessons), lessons.dev
+    values: list[Value | None] = [None] * len(dev)
+    for fold in np.unique(folds):
+        out, rest = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
+        thresholds = tuned_thresholds(project, probabilities[rest], [dev[row] for row in rest])
+        for row, value in zip(out, project.task.decode(probabilities[out], thresholds), strict=True):
+            values[row] = value
+    return count_values(project.task, dev, values)
 
 
 def _names(project: Project) -> tuple[str, ...]:
@@ -197,16 +218,8 @@ def _needs_cleanlab(name: str) -> bool:
     return name.startswith("confident")
 
 
-def _untried(arm: Arm, name: str, reason: str) -> NoiseTrial:
-    from understudy.student.noise import RECIPES
-
-    return NoiseTrial(arm=arm.name, name=name, title=RECIPES[name].title, reason=reason)
-
-
-def _with_winner(trials: Sequence[NoiseTrial]) -> tuple[NoiseTrial, ...]:
-    winners = [trial for trial in trials if trial.is_better and trial.gain_interval is not None]
-    best = max(winners, key=_lower_end, default=None)
-    return tuple(replace(trial, is_used=trial is best) for trial in trials)
+def _untried(arm: str, name: str, reason: str) -> NoiseTrial:
+    return NoiseTrial(arm=arm, name=name, title=recipe_called(name).title, reason=reason)
 
 
 def _lower_end(trial: NoiseTrial) -> float:

@@ -13,7 +13,7 @@ from understudy.errors import UserError
 from understudy.pipeline.arms import Arm, plan_arms
 from understudy.pipeline.kept import Run, Said, TrainedArm, fingerprint, kept_arm, workspace_of, write_arm
 from understudy.pipeline.lessons import Lessons
-from understudy.pipeline.noise_choice import choose_recipe, fit_on, held_out_on_dev, used_recipe
+from understudy.pipeline.noise_choice import choose_recipe, fit_on, held_out_on_dev, recipe_called, used_recipe
 from understudy.pipeline.tuning import headline_f1, tuned_thresholds
 from understudy.records import Role
 from understudy.report.data import NoiseTrial
@@ -63,9 +63,7 @@ def train_once(
     recipe_name : the recipe against label noise to train with; None trains on the labels as they are.
     workspace : folder in which a killed run is gone on with; None starts anew.
     """
-    from understudy.student.noise import RECIPES
-
-    recipe = None if recipe_name is None else RECIPES[recipe_name]
+    recipe = None if recipe_name is None else recipe_called(recipe_name)
     drawn = arm.draw(np.random.default_rng([project.settings.project.seed, 4, run]))
     lessons = Lessons(project, drawn, run)
     may_tune = bool(lessons.dev) and not arm.learns(lessons.dev)

@@ -22,7 +22,7 @@ from markupsafe import Markup
 from understudy.evaluation import Interval, TrustMeasure, TrustReport
 from understudy.records import Outcome, Role, Value
 from understudy.report import words
-from understudy.report.data import ArmResult, ConsistencyLevel, Disagreement, ReportData
+from understudy.report.data import ArmResult, ConsistencyLevel, Disagreement, NoiseTrial, ReportData
 from understudy.report.derived import (
     Calibration,
     Mistake,
@@ -130,6 +130,20 @@ class TrustRow:
 
 
 @dataclass(frozen=True)
+class NoiseRow:
+    """One recipe against label noise, as far as it was tried; `n` texts of gold dev judged it."""
+
+    arm: str
+    name: str
+    title: str
+    n: int
+    f1: Measure
+    plain_f1: Measure
+    gain: Measure
+    verdict: str
+
+
+@dataclass(frozen=True)
 class DisagreementView:
     """One text on which teacher, student and human differ, cut in what is shown and what is folded."""
 
@@ -168,6 +182,7 @@ class Page:
     figures: dict[str, Picture]
     arms: tuple[ArmRow, ...]
     is_exclusive: bool
+    noise: tuple[NoiseRow, ...]
     confusions: tuple[ConfusionView, ...]
     main: tuple[ArmResult, ...]
     labels: tuple[LabelRow, ...]
@@ -211,6 +226,7 @@ def view(data: ReportData, figures: Sequence[Picture], json_name: str, figures_f
         figures=by_name,
         arms=tuple(_arm_row(data, arm) for arm in data.arms),
         is_exclusive=any(arm.confusion is not None for arm in data.arms),
+        noise=tuple(_noise_row(trial) for trial in data.noise),
         confusions=_confusions(data, by_name),
         main=tuple(main_labellers(data)),
         labels=_label_rows(data),
@@ -245,6 +261,28 @@ def _arm_row(data: ReportData, arm: ArmResult) -> ArmRow:
         accuracy=Measure(arm.scores.accuracy, arm.intervals.get("accuracy"), n, "no text was judged"),
         seeds=_seeds(arm),
     )
+
+
+def _noise_row(trial: NoiseTrial) -> NoiseRow:
+    why = trial.reason or words.UNDEFINED
+    return NoiseRow(
+        arm=trial.arm,
+        name=trial.name,
+        title=trial.title,
+        n=trial.n,
+        f1=Measure(_number(trial.f1), why=why),
+        plain_f1=Measure(_number(trial.plain_f1), why=why),
+        gain=Measure(_number(trial.gain), _gain_interval(trial), why=why),
+        verdict="used" if trial.is_used else "won" if trial.is_better else "did not win" if trial.n else "not tried",
+    )
+
+
+def _gain_interval(trial: NoiseTrial) -> Interval | None:
+    return None if trial.gain_interval is None else Interval(*trial.gain_interval, "paired bootstrap", 0.9)
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def _seeds(arm: ArmResult) -> str:
