@@ -7,6 +7,7 @@ followed. Deadlines and retries are the driver's.
 from __future__ import annotations
 
 import ssl
+import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
@@ -16,6 +17,10 @@ import httpx
 from understudy.errors import UserError
 from understudy.teacher.provider import CallError, Send, Then
 from understudy.teacher.providers.statuses import failure
+from understudy.teacher.providers.wire import Received, Wire
+
+Post = Callable[[bytes], Awaitable[Received]]
+"""Body -> response; raises the errors of httpx."""
 
 Fetch = Callable[[str, httpx.URL, bytes, str], Awaitable[str]]
 """Method, address, body and its content type -> the body of the reply; raises `CallError`."""
@@ -45,22 +50,40 @@ class Connection:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Send]:
-        """As many connections as there are calls at once, kept open between calls, closed at the end.
-
-        Each has a client of its own: one client's pool searches all its connections for every call.
-        """
-        idle: list[httpx.AsyncClient] = []
+        """As many connections as there are calls at once, kept open between calls, closed at the end."""
+        idle: list[Post] = []
         certificates = httpx.create_ssl_context()
-        async with AsyncExitStack() as clients:
+        is_proxied = bool({self._url.scheme, "all"} & urllib.request.getproxies().keys())
+        line = self._proxied if is_proxied else self._wired
+        async with AsyncExitStack() as lines:
 
             async def send(body: str) -> str:
-                client = idle.pop() if idle else await clients.enter_async_context(self._client(certificates))
+                post = idle.pop() if idle else await lines.enter_async_context(line(certificates))
                 try:
-                    return await self._send(client, body)
+                    return await self._read(post(body.encode()))
                 finally:
-                    idle.append(client)
+                    idle.append(post)
 
             yield send
+
+    @asynccontextmanager
+    async def _wired(self, certificates: ssl.SSLContext) -> AsyncIterator[Post]:
+        wire = Wire(self._url, self._headers, certificates, CONNECT_TIMEOUT_S)
+        try:
+            yield wire.post
+        finally:
+            wire.close()
+
+    @asynccontextmanager
+    async def _proxied(self, certificates: ssl.SSLContext) -> AsyncIterator[Post]:
+        """Where the environment names a proxy: httpx knows how to speak to it, and which addresses need none."""
+        async with self._client(certificates) as client:
+
+            async def post(body: bytes) -> Received:
+                response = await client.post(self._url, content=body)
+                return Received(response.status_code, response.headers, response.content)
+
+            yield post
 
     @asynccontextmanager
     async def open_anywhere(self) -> AsyncIterator[Fetch]:
@@ -76,20 +99,24 @@ class Connection:
         timeout = httpx.Timeout(None, connect=CONNECT_TIMEOUT_S)
         return httpx.AsyncClient(headers=self._headers, timeout=timeout, verify=certificates, follow_redirects=False)
 
-    async def _send(self, client: httpx.AsyncClient, body: str) -> str:
-        return await self._fetch(client, "POST", self._url, body.encode(), JSON)
-
     async def _fetch(self, client: httpx.AsyncClient, method: str, url: httpx.URL, body: bytes, kind: str) -> str:
-        try:
+        async def received() -> Received:
             response = await client.request(method, url, content=body, headers={"content-type": kind})
+            return Received(response.status_code, response.headers, response.content)
+
+        return await self._read(received())
+
+    async def _read(self, response: Awaitable[Received]) -> str:
+        try:
+            received = await response
         except (httpx.ConnectError, httpx.ConnectTimeout) as exc:
             raise self._unreachable(exc) from None
         except httpx.HTTPError as exc:
             message = self._without_key(f"the connection broke: {type(exc).__name__} {exc}".strip())
             raise CallError("broken connection", message, Then.RETRY, is_maybe_billed=True) from None
-        text = self._without_key(response.content.decode("utf-8", "replace"))
-        if not response.is_success:
-            raise failure(response.status_code, response.headers, text, datetime.now(UTC))
+        text = self._without_key(received.content.decode("utf-8", "replace"))
+        if not 200 <= received.status < 300:
+            raise failure(received.status, received.headers, text, datetime.now(UTC))
         return text
 
     def _unreachable(self, error: Exception) -> CallError:
