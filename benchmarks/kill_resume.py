@@ -4,8 +4,9 @@
 into a ledger before it answers. Killed is the whole process, with SIGKILL, after a random number of further calls.
 
 The last line is one JSON object: `kills`; `lost`, committed replies that were gone or paid for again afterwards;
-`extra_billed`, calls beyond one for each text; `in_flight_at_kills`, calls sent without a stored reply when the kills
-came, the most that may be extra; `identical`, whether the labels are those of a run that nobody killed.
+`extra_billed`, calls beyond one for each text; `in_flight_at_kills`, calls that had reached the server and had no
+stored reply when the kills came, the most that may be extra; `identical`, whether the labels are those of a run that
+nobody killed.
 """
 
 from __future__ import annotations
@@ -67,12 +68,15 @@ def killed_and_resumed(job: Job, folder: Path, ledger: Ledger, n_kills: int, rng
     n_done, n_in_flight, lost = 0, 0, 0
     per_kill = max(1, (n_texts - n_texts // 10) // n_kills)
     while n_done < n_kills:
+        n_before = ledger.n_calls()
         child = job.start(journal)
         is_killed = kill_soon(child, ledger, rng.randrange(0, 2 * per_kill + 1), rng.uniform(0, 0.02))
         assert is_killed, "all texts were labelled before all kills were done: more --texts or fewer --kills"
         n_done += 1
         time.sleep(0.02)  # calls that the server had already read are in the ledger now
-        replied, in_flight = state(journal)
+        replied, unanswered = state(journal)
+        in_flight = unanswered & set(ledger.calls()[n_before:])  # the others were ready, but not sent
+        assert len(in_flight) <= CONCURRENCY, in_flight
         lost += len((checkpoints[-1][1] if checkpoints else set()) - replied)
         n_in_flight += len(in_flight)
         checkpoints.append((ledger.n_calls(), replied))

@@ -80,10 +80,6 @@ class Effort:
     tokens_per_minute: float | None = None
 
 
-class _Held(Exception):  # noqa: N818  # not an error: the call comes again
-    """The gate closed before this call was sent."""
-
-
 class Stopped(Exception):  # noqa: N818  # not an error: the caller asked for it
     """The run was stopped before this question was sent."""
 
@@ -116,6 +112,14 @@ class _Call:
     @property
     def likely_tokens(self) -> int:
         return likely_tokens(self.messages) + self.max_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """A reply, and what its envelope holds: read once."""
+
+    reply: Reply
+    completion: Completion
 
 
 @dataclass
@@ -164,7 +168,7 @@ class Driver:
         self._sent_at: dict[str, float] = {}
         self._n_cut = 0
         self._models: Counter[str] = Counter()
-        self._in_flight: dict[str, asyncio.Future[Reply]] = {}
+        self._in_flight: dict[str, asyncio.Future[_Answered]] = {}
         self._used: set[str] = set()
         self._has_reply = False
         self._failed_alike: tuple[str, int] = ("", 0)
@@ -223,43 +227,44 @@ class Driver:
         is_shared = key in self._used
         self._used.add(key)
         request = Request(key, document_id, replicate, turn, self._teacher, body)
-        reply = self._store.reply_to(key)
-        if reply is None:
-            ceiling = max_tokens or self._provider.max_tokens
-            reply = await self._once(_Call(request, messages, ceiling, self._prices.at_most(messages, ceiling)))
-        return Exchange(key, self._provider.read(reply.body), reply, is_shared)
+        known = self._store.reply_to(key)
+        if known is not None:
+            return Exchange(key, self._provider.read(known.body), known, is_shared)
+        ceiling = max_tokens or self._provider.max_tokens
+        answered = await self._once(_Call(request, messages, ceiling, self._prices.at_most(messages, ceiling)))
+        return Exchange(key, answered.completion, answered.reply, is_shared)
 
-    async def _once(self, call: _Call) -> Reply:
+    async def _once(self, call: _Call) -> _Answered:
         """Send a call, or wait for the same one in flight."""
         key = call.request.key
         if key in self._in_flight:
             return await asyncio.shield(self._in_flight[key])
         future = self._in_flight[key] = asyncio.get_running_loop().create_future()
         try:
-            reply = await self._insist(call)
+            answered = await self._insist(call)
         except BaseException as exc:
             future.set_exception(exc)
             future.exception()  # whoever else waits sees it; nobody has to
             raise
         else:
-            future.set_result(reply)
-            return reply
+            future.set_result(answered)
+            return answered
         finally:
             del self._in_flight[key]
 
-    async def _insist(self, call: _Call) -> Reply:
+    async def _insist(self, call: _Call) -> _Answered:
         """Try until there is a reply, or no hope."""
         tries = _Tries()
         while True:
             await self._keep_pace(call)
             try:
-                reply = await self._in_place(call)
+                answered = await self._attempt(call)
             except CallError as exc:
                 self._tokens.give_back(call.likely_tokens)
                 await self._despair_or_wait(exc, tries)
             else:
-                self._succeeded(call, reply)
-                return reply
+                self._succeeded(call, answered.reply)
+                return answered
 
     def _succeeded(self, call: _Call, reply: Reply) -> None:
         self._has_reply, self._failed_alike = True, ("", 0)
@@ -275,48 +280,57 @@ class Driver:
         if wait > 0:
             await self._sleep(wait)
 
-    async def _in_place(self, call: _Call) -> Reply:
-        """One attempt in one of the places in flight, as soon as nobody has been told to wait."""
-        while True:
-            await self._pass_gate()  # before money is set aside for a call that must wait
-            await self._width.enter()
-            try:
-                return await self._attempt(call)
-            except _Held:
-                continue
-            finally:
-                self._width.leave()
-
-    async def _attempt(self, call: _Call) -> Reply:
-        """One attempt within the budget; raises `CallError`, or `_Held` if it was not sent."""
-        self._hold_back()
+    async def _attempt(self, call: _Call) -> _Answered:
+        """One attempt within the budget; raises `CallError`."""
+        await self._pass_gate()  # before money is set aside for a call that must wait
         await self._budget.reserve(call.at_most)
         cost = FREE
         try:
-            self._hold_back()
+            self._refuse_if_stopped()
             await asyncio.wrap_future(self._store.intend(call.request, call.at_most.usd))
-            reply = await self._send_intended(call)
-            cost = self._charge(call, self._provider.read(reply.body))
+            answered = await self._in_place(call)
+            cost = self._charge(call, answered.completion)
         except CallError as exc:
             cost = call.at_most if exc.is_maybe_billed else FREE
             raise
         finally:
             self._budget.settle(call.at_most, cost)
-        return reply
+        return answered
 
     def _charge(self, call: _Call, completion: Completion) -> Charge:
         return self._prices.settled(completion, call.messages, call.max_tokens)
 
-    async def _send_intended(self, call: _Call) -> Reply:
-        """Send what is stored as intended, and store how it ended before anyone learns of it."""
-        key = call.request.key
+    async def _in_place(self, call: _Call) -> _Answered:
+        """Send what is stored as intended, in one of the places in flight.
+
+        It is stored before there is a place, so that no place is empty meanwhile; a process that dies while calls wait
+        here has counted these as sent: too many, never too few.
+        """
         try:
-            self._hold_back()  # the gate may have closed while the intention was written
-            sent_at = self._sent_at[key] = self._clock.monotonic()
-            raw = await self._before_deadline(call)
-        except (Stopped, _Held):
-            await asyncio.wrap_future(self._store.record_failure(key, "not sent", "stopped, or told to wait"))
+            await self._enter()
+        except Stopped:
+            await asyncio.wrap_future(self._store.record_failure(call.request.key, "not sent", "stopped"))
             raise
+        try:
+            return await self._send_intended(call)
+        finally:
+            self._width.leave()
+
+    async def _enter(self) -> None:
+        """Take a place in flight, as soon as there is one and nobody has been told to wait."""
+        while True:
+            await self._pass_gate()
+            await self._width.enter()
+            if not self.is_stopped and self._gate.closed_s() == 0:
+                return
+            self._width.leave()
+
+    async def _send_intended(self, call: _Call) -> _Answered:
+        """Send, and store how it ended before anyone learns of it."""
+        key = call.request.key
+        sent_at = self._sent_at[key] = self._clock.monotonic()
+        try:
+            raw = await self._before_deadline(call)
         except CallError as exc:
             self._close_gate(exc, sent_at)  # before the failure is written: others must not slip through meanwhile
             await asyncio.wrap_future(
@@ -324,19 +338,14 @@ class Driver:
             )
             raise
         finally:
-            self._sent_at.pop(key, None)
-        reply = self._reply(call, raw, self._clock.monotonic() - sent_at)
-        await asyncio.wrap_future(self._store.settle(reply))
-        return reply
+            del self._sent_at[key]
+        answered = self._answered(call, raw, self._clock.monotonic() - sent_at)
+        await asyncio.wrap_future(self._store.settle(answered.reply))
+        return answered
 
     def _close_gate(self, failed: CallError, sent_at: float) -> None:
         if failed.then is Then.WAIT and self._gate.close(sent_at, failed.retry_after_s, failed.message):
             self._width.cut(is_probing=self._gate.is_probing)
-
-    def _hold_back(self) -> None:
-        self._refuse_if_stopped()
-        if self._gate.closed_s() > 0:
-            raise _Held
 
     async def _before_deadline(self, call: _Call) -> str:
         try:
@@ -346,11 +355,11 @@ class Driver:
             message = f"no complete reply within {self._effort.timeout_s:g} s"
             raise CallError("timeout", message, Then.RETRY, is_maybe_billed=True) from None
 
-    def _reply(self, call: _Call, raw: str, latency_s: float) -> Reply:
+    def _answered(self, call: _Call, raw: str, latency_s: float) -> _Answered:
         completion = self._provider.read(raw)
         self._models[completion.model] += 1
         self._n_cut += completion.ending is Ending.CUT
-        return Reply(
+        reply = Reply(
             request_key=call.request.key,
             body=raw,
             model=completion.model,
@@ -361,6 +370,7 @@ class Driver:
             latency_s=latency_s,
             received_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         )
+        return _Answered(reply, completion)
 
     async def _despair_or_wait(self, failed: CallError, tries: _Tries) -> None:
         """Return when the call may be tried again; raise if it may not."""
