@@ -26,6 +26,7 @@ from understudy.pipeline.arms import Arm
 from understudy.pipeline.judging import groups_of
 from understudy.pipeline.kept import fingerprint
 from understudy.pipeline.listener import Listener, SilentListener
+from understudy.pipeline.noise_choice import choose_recipe, used_recipe
 from understudy.pipeline.training import train_once
 from understudy.pipeline.validation import count_values, headline_of
 from understudy.records import Annotation, Role
@@ -181,7 +182,7 @@ def _judge(opened: Opened, entry: StudyArm, arm: Arm | None, seed: int) -> Cell:
         said = [opened.annotations[d.id].value if d.id in opened.annotations else None for d in test]
         return Cell(count_values(project.task, test, said), entry.source, 0, 0, np.nan, 0.0)
     started = time.monotonic()
-    run = train_once(project, arm, seed)
+    run = train_once(project, arm, seed, used_recipe(choose_recipe(project, arm)))
     counts = count_values(project.task, test, run.test.values)
     kind = project.settings.student.kind
     return Cell(counts, kind, arm.n_labels, arm.human_labels, run.dev_f1, time.monotonic() - started)
