@@ -66,11 +66,11 @@ def killed_and_resumed(job: Job, folder: Path, ledger: Ledger, n_kills: int, rng
     journal, n_texts = folder / "killed.sqlite", len(job.documents)
     checkpoints: list[tuple[int, set[str]]] = []
     n_done, n_in_flight, lost = 0, 0, 0
-    per_kill = max(1, (n_texts - n_texts // 10) // n_kills)
     while n_done < n_kills:
         n_before = ledger.n_calls()
+        per_kill = max(0, n_texts - n_texts // 10 - n_before) // (n_kills - n_done)
         child = job.start(journal)
-        is_killed = kill_soon(child, ledger, rng.randrange(0, 2 * per_kill + 1), rng.uniform(0, 0.02))
+        is_killed = kill_soon(child, ledger, rng.randrange(0, 2 * per_kill + 1), rng.uniform(0, 0.005))
         assert is_killed, "all texts were labelled before all kills were done: more --texts or fewer --kills"
         n_done += 1
         time.sleep(0.02)  # calls that the server had already read are in the ledger now

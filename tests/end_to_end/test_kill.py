@@ -84,8 +84,8 @@ def killed(nursery, journal_path, ledger_path, rng):
     """Run until some random number of further calls has arrived, and a little longer; then SIGKILL."""
     n_before = len(billed(ledger_path))
     child = run(nursery, journal_path)
-    wait_for_calls(ledger_path, n_before + rng.randrange(0, 22))
-    time.sleep(rng.uniform(0, 0.02))
+    wait_for_calls(ledger_path, n_before + rng.randrange(0, 16))
+    time.sleep(rng.uniform(0, 0.01))
     os.kill(child, signal.SIGKILL)
     return int(nursery.stdout.readline())
 
