@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,8 +89,10 @@ def logits(network: Any, batch: Tensors) -> torch.Tensor:
 
 
 def best_device() -> torch.device:
-    """The GPU where there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """The GPU where there is one, of several processes each its own; else the CPU."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ["LOCAL_RANK"])) if "LOCAL_RANK" in os.environ else torch.device("cuda")
 
 
 @contextmanager
@@ -110,13 +113,19 @@ def recomputing(network: Any) -> Iterator[None]:
         If the architecture cannot.
     """
     try:
-        network.gradient_checkpointing_enable({"use_reentrant": False})
+        _recompute(network, "enable", {"use_reentrant": False})
     except ValueError as exc:
         raise UserError(f"activations cannot be computed again: {exc}", "Set `recompute` to false.") from exc
     try:
         yield
     finally:
-        network.gradient_checkpointing_disable()
+        _recompute(network, "disable")
+
+
+def _recompute(network: Any, what: str, *arguments: Any) -> None:
+    """The switch of transformers, which was renamed during its fifth version."""
+    renamed = getattr(network, f"activation_checkpointing_{what}", None)
+    (renamed or getattr(network, f"gradient_checkpointing_{what}"))(*arguments)
 
 
 def _labelled(config: Any, labels: Sequence[str], pad_id: int) -> Any:

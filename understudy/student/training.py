@@ -30,6 +30,7 @@ from understudy.student.optimising import (
     put_moments,
     set_rate,
 )
+from understudy.student.processes import processes
 from understudy.student.reweighting import Reweighting, WeightHistory, learning_rates
 
 IntArray = NDArray[np.int64]
@@ -217,6 +218,7 @@ class _Training:
     """Rows and the weights that gold texts gave them, in the present step."""
 
     def __post_init__(self) -> None:
+        self.processes = processes()
         self.lengths = self.examples.lengths
         self.tokens_at_once = self.plan.tokens_at_once
         self.optimiser = make_optimiser(self.learner.network, self.plan.learning_rate, self.plan.weight_decay)
@@ -257,7 +259,7 @@ class _Training:
         self._keep_if_due()
 
     def _close(self, number: int) -> None:
-        dev = None if self.dev is None else dev_loss(self.learner, self.dev)
+        dev = None if self.dev is None else self.processes.first(dev_loss(self.learner, self.dev))
         self.epochs.append(Epoch(number, float(np.mean(self.losses)), dev))
         self.losses = []
         if dev is not None and self._best() == number:
@@ -267,22 +269,22 @@ class _Training:
         return min(self.epochs, key=lambda epoch: np.inf if epoch.dev_loss is None else epoch.dev_loss).number
 
     def _step(self, rows: IntArray) -> float:
-        torch.manual_seed(int(self._rng(DROPOUT, self.step).integers(2**62)))
-        loss = self._gradients(rows)
+        torch.manual_seed(int(self._rng(DROPOUT, self.step, self.processes.rank).integers(2**62)))
+        loss = self.processes.add_up(self.learner.network, self._gradients(self.processes.own(rows), len(rows)))
         torch.nn.utils.clip_grad_norm_(self.learner.network.parameters(), self.plan.max_grad_norm)
         self.optimiser.step()
         self.optimiser.zero_grad()
         if self.history is not None:
-            for part, weights in self.given:
+            for part, weights in self.processes.gather(self.given):
                 self.history.record(part.tolist(), weights)
         return loss
 
-    def _gradients(self, rows: IntArray) -> float:
-        """Put the gradients of the step's mean loss in place; in smaller parts where memory does not suffice."""
+    def _gradients(self, rows: IntArray, n: int) -> float:
+        """Put the rows' share of the gradients of a step of `n` in place; in parts where memory does not suffice."""
         while True:
             self.given = []
             try:
-                return sum(self._part(part, len(rows)) for part in parts(rows, self.lengths, self.tokens_at_once))
+                return sum(self._part(part, n) for part in parts(rows, self.lengths, self.tokens_at_once))
             except RuntimeError as exc:
                 if not is_out_of_memory(exc):
                     raise
@@ -305,7 +307,7 @@ class _Training:
         gold = self._rng(GOLD, self.step).choice(n_gold, min(n_gold, GOLD_BATCH), replace=False)
         weigh: Reweighting[_Rows] = Reweighting(self.learner.network, self._losses_of, self.rates)
         weighed = weigh((self.examples, rows), (self.dev, gold))
-        self.given.append((rows, weighed.weights))
+        self.given.append((rows, weighed.weights.cpu()))
         return weighed.losses, weighed.weights.cpu() * len(rows) * given
 
     def _losses_of(self, network: Any, batch: _Rows) -> torch.Tensor:
@@ -341,8 +343,8 @@ class _Training:
         self.step += 1
         self.report(Step(self.step, self.total, epoch, loss))
 
-    def _rng(self, stream: int, number: int) -> np.random.Generator:
-        return np.random.default_rng([self.entropy, stream, number])
+    def _rng(self, stream: int, number: int, rank: int = 0) -> np.random.Generator:
+        return np.random.default_rng([self.entropy, stream, number, rank])
 
     def _trained(self) -> Iterator[tuple[str, torch.nn.Parameter]]:
         return ((name, p) for name, p in self.learner.network.named_parameters() if p.requires_grad)
@@ -356,7 +358,7 @@ class _Training:
             self.remarks.append(f"Training went on after step {found.step:,} of {self.total:,}, from its checkpoint.")
 
     def _keep_if_due(self) -> None:
-        if self.checkpoints is not None and self.checkpoints.is_due():
+        if self.checkpoints is not None and self.processes.rank == 0 and self.checkpoints.is_due():
             self.checkpoints.write(self._state(), self.identity)
 
     def _state(self) -> Checkpoint:
