@@ -12,6 +12,7 @@ from markupsafe import Markup
 from understudy.report.figures import Line, Picture, interval_plot, spoken
 from understudy.report.page import STYLESHEET, environment, policy_of, read_template
 from understudy.report.words import UNDEFINED, amount, brackets, counted, decimal
+from understudy.study.file import Metric
 from understudy.study.results import METRICS, ArmOnTask, Estimate, Gap, Median, StudyResults
 
 TEMPLATE = "study.html.jinja"
@@ -119,7 +120,7 @@ def _median_row(median: Median) -> NumberRow:
     return _row(median.arm, median.n_tasks, median.metrics, median.published)
 
 
-def _row(name: str, n_tasks: int, metrics: Mapping[str, Estimate], published: Mapping[str, float]) -> NumberRow:
+def _row(name: str, n_tasks: int, metrics: Mapping[Metric, Estimate], published: Mapping[Metric, float]) -> NumberRow:
     cells = [_cell(metrics[metric], published.get(metric)) for metric in METRICS]
     return NumberRow(name, n_tasks, tuple(cells))
 
@@ -156,7 +157,7 @@ def _figures(results: StudyResults, teacher: str) -> Iterator[Picture]:
             yield _gap_figure(gap)
 
 
-def _median_line(median: Median, metric: str) -> Line:
+def _median_line(median: Median, metric: Metric) -> Line:
     estimate = median.metrics[metric]
     interval = estimate.these_tasks if math.isfinite(estimate.value) else None
     return Line(median.arm, counted(median.n_tasks, "task"), estimate.value, interval, None)

@@ -15,7 +15,8 @@ from typing import Any
 from understudy.report.words import counted, duration
 from understudy.study.cells import cell_path, read_cell
 from understudy.study.file import Study
-from understudy.study.running import Job, Place, missing_tasks, walk, workers_that_fit
+from understudy.study.running import Job, Place, walk, workers_that_fit
+from understudy.study.tasks import missing_tasks
 
 SECONDS_PER_LABEL = {"tfidf-linear": 0.02, "static": 0.01, "linear": 0.02, "setfit": 0.4, "encoder": 0.3, "auto": 0.1}
 """Of training on one core of a laptop, where no finished run of the study tells better; very rough."""

@@ -13,6 +13,7 @@ Application, section 3.8 (hierarchical data).
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,11 +29,11 @@ from understudy.evaluation.metrics import accuracy, defined_mean, f1, precision,
 from understudy.evaluation.resampling import resampled_totals
 from understudy.pipeline.judging import intervals_of
 from understudy.study.cells import Cell, cell_path, read_cell
-from understudy.study.file import StudyComparison, StudyFile
+from understudy.study.file import Metric, StudyComparison, StudyFile
 from understudy.study.running import Place, TaskRun
 from understudy.study.tasks import OWN
 
-METRICS = ("f1", "precision", "recall", "accuracy")
+METRICS: tuple[Metric, ...] = ("f1", "precision", "recall", "accuracy")
 N_DRAWS = 2000
 
 FloatArray = NDArray[np.float64]
@@ -102,8 +103,8 @@ class Median:
     teacher: str
     arm: str
     n_tasks: int
-    metrics: Mapping[str, Estimate]
-    published: Mapping[str, float]
+    metrics: Mapping[Metric, Estimate]
+    published: Mapping[Metric, float]
 
 
 @dataclass(frozen=True)
@@ -120,10 +121,10 @@ class Gap:
     teacher: str
     a: str
     b: str
-    median_of_gaps: Mapping[str, Estimate]
-    gap_of_medians: Mapping[str, Estimate]
+    median_of_gaps: Mapping[Metric, Estimate]
+    gap_of_medians: Mapping[Metric, Estimate]
     by_task: Mapping[str, tuple[float, Interval]]
-    published: Mapping[str, float]
+    published: Mapping[Metric, float]
 
 
 @dataclass(frozen=True)
@@ -294,8 +295,10 @@ def _estimates(values: FloatArray, fixed: FloatArray, resampled: FloatArray) -> 
 
 def _median(numbers: FloatArray) -> FloatArray:
     """Over the first axis, of what is defined; nan where nothing is."""
-    kept = np.ma.masked_invalid(numbers)
-    return np.ma.filled(np.ma.median(kept, axis=0), np.nan)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN slice")
+        median: FloatArray = np.nanmedian(numbers, axis=0)
+    return median
 
 
 def _resampled_tasks(draws: FloatArray) -> FloatArray:
