@@ -46,7 +46,11 @@ class Label(Table):
     negative_clarification: str = Field("", description="What does not count, and where it goes instead.")
     positive_example: str = Field("", description="A text that has the label.")
     negative_example: str = Field("", description="A text that seems to have it but has not.")
-    verbalised: str = Field("", description="The name that the teacher reads; empty: the label itself.")
+    verbalised: str = Field(
+        "", description="The name that the teacher reads; empty: the label itself. Relations: with {head}, {tail}."
+    )
+    heads: tuple[str, ...] = Field((), description="Relations: types that the head may have; empty: any.")
+    tails: tuple[str, ...] = Field((), description="Relations: types that the tail may have; empty: any.")
 
     @property
     def spoken(self) -> str:
@@ -63,6 +67,7 @@ class Codebook(Table):
     instructions: str = Field("", description="What the annotator is asked, in a sentence or two.")
     positive: str | None = Field(None, description="With two labels: the one whose F1 is reported first.")
     null: str | None = Field(None, description="Relations: the label that means `none of these`.")
+    nested: bool = Field(False, description="Entities: whether spans may overlap.")
     labels: tuple[Label, ...] = Field((), description="The labels, in the order of every table and column.")
 
     @property

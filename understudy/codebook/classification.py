@@ -11,9 +11,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from understudy.codebook.tally import Tally, tally_labels
 from understudy.codebook.task import Vote
 from understudy.errors import UserError, did_you_mean
-from understudy.records import Value
+from understudy.records import Document, Value
 from understudy.settings import Codebook
 
 
@@ -41,6 +42,11 @@ class Classification:
         return self.labels.index(self.codebook.positive)
 
     @property
+    def excluded(self) -> tuple[int, ...]:
+        """None is left out."""
+        return ()
+
+    @property
     def is_exclusive(self) -> bool:
         """Always: exactly one label holds."""
         return True
@@ -54,6 +60,10 @@ class Classification:
         if isinstance(value, str) and value in self._column:
             return value
         raise UserError(f"label `{value}` is not in the codebook.", did_you_mean(str(value), self.labels))
+
+    def check_in(self, value: Value, document: Document) -> str:  # noqa: ARG002  # the interface names it
+        """As `check`: labels fit any text."""
+        return self.check(value)
 
     def read(self, cell: str) -> str | None:
         """The label in a cell, outer white space aside; None for an empty cell."""
@@ -86,6 +96,10 @@ class Classification:
         most = max(counts.values())
         winners = sorted((label for label, count in counts.items() if count == most), key=self._column.__getitem__)
         return Vote(winners[0], most / len(answers), len(winners) > 1)
+
+    def count(self, truths: Sequence[Value | None], values: Sequence[Value | None]) -> Tally:
+        """Labels found, invented and missed."""
+        return tally_labels(self.encode(truths), self.encode(values), values)
 
     def decode(self, probabilities: NDArray[np.float64], thresholds: NDArray[np.float64] | None) -> list[Value]:
         """The most probable label, or the positive one at or above its threshold."""

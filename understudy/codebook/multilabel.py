@@ -12,9 +12,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from understudy.codebook.tally import Tally, tally_labels
 from understudy.codebook.task import Vote
 from understudy.errors import UserError, did_you_mean
-from understudy.records import Value
+from understudy.records import Document, Value
 from understudy.settings import Codebook
 
 DEFAULT_THRESHOLD = 0.5
@@ -46,6 +47,11 @@ class MultiLabel:
         return None
 
     @property
+    def excluded(self) -> tuple[int, ...]:
+        """None is left out."""
+        return ()
+
+    @property
     def is_exclusive(self) -> bool:
         """Never: labels are independent."""
         return False
@@ -61,6 +67,10 @@ class MultiLabel:
             if not isinstance(label, str) or label not in self._column:
                 raise UserError(f"label `{label}` is not in the codebook.", did_you_mean(str(label), self.labels))
         return self._ordered(str(label) for label in labels)
+
+    def check_in(self, value: Value, document: Document) -> tuple[str, ...]:  # noqa: ARG002  # the interface names it
+        """As `check`: labels fit any text."""
+        return self.check(value)
 
     def read(self, cell: str) -> tuple[str, ...] | None:
         """The labels in a cell; None for an empty cell, the empty set for ``[]``."""
@@ -105,6 +115,10 @@ class MultiLabel:
             key=lambda value: [self._column[label] for label in value],
         )
         return Vote(winners[0], most / len(answers), len(winners) > 1)
+
+    def count(self, truths: Sequence[Value | None], values: Sequence[Value | None]) -> Tally:
+        """Labels found, invented and missed."""
+        return tally_labels(self.encode(truths), self.encode(values), values)
 
     def decode(self, probabilities: NDArray[np.float64], thresholds: NDArray[np.float64] | None) -> list[Value]:
         """Every label at or above its threshold (0.5 where it has none)."""

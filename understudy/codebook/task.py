@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from understudy.errors import UserError
-from understudy.records import Value
+from understudy.records import Document, Value
 from understudy.settings import Codebook
+
+if TYPE_CHECKING:
+    from understudy.codebook.tally import Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +26,10 @@ class Vote:
 
     Attributes
     ----------
-    value : the most frequent answer; a tie goes to the one that comes first in codebook order.
-    consistency : share of the answers equal to `value`, in (0, 1].
-    is_tied : whether another answer was as frequent.
+    value : the most frequent answer; a tie goes to the one that comes first in codebook order. Of spans, those that
+        more than half of the answers hold.
+    consistency : share of the answers equal to `value`, in (0, 1]; of spans, as `Entities.vote` defines it.
+    is_tied : whether another answer was as frequent; of spans, whether half of the answers hold one.
     """
 
     value: Value
@@ -53,6 +57,10 @@ class Task(Protocol):
         """Column of the declared positive label, or None."""
 
     @property
+    def excluded(self) -> tuple[int, ...]:
+        """Columns that the headline leaves out: the null label of relations."""
+
+    @property
     def is_exclusive(self) -> bool:
         """Whether exactly one label holds, so that probabilities add up to 1."""
 
@@ -64,6 +72,9 @@ class Task(Protocol):
         UserError
             If it is no value of this task; names the nearest label.
         """
+
+    def check_in(self, value: Value, document: Document) -> Value:
+        """As `check`, and refuses a value that does not fit this document: a span that quotes another text."""
 
     def read(self, cell: str) -> Value | None:
         """The value in a cell of a table, verbatim; None for an empty cell.
@@ -89,11 +100,18 @@ class Task(Protocol):
     def vote(self, answers: Sequence[Value]) -> Vote:
         """One value from at least one answer."""
 
+    def count(self, truths: Sequence[Value | None], values: Sequence[Value | None]) -> Tally:
+        """Compare values with the truth, document by document.
+
+        A value of None is no answer: a miss of all that is true, never right. Raises ValueError if the lengths differ.
+        """
+
     def decode(self, probabilities: NDArray[np.float64], thresholds: NDArray[np.float64] | None) -> list[Value]:
         """Values from probabilities of shape (n, K).
 
         `thresholds` has shape (K,) with nan where a label has none of its own. With a declared positive label,
-        it alone counts: at or above its threshold the value is the positive label.
+        it alone counts: at or above its threshold the value is the positive label. Raises ValueError for spans, whose
+        places such probabilities do not hold.
         """
 
 
@@ -106,17 +124,16 @@ def task_of(codebook: Codebook, label_separator: str = "|") -> Task:
         If the codebook cannot be used: no or one label, repeated names, an unknown positive or null label.
     """
     from understudy.codebook.classification import Classification
+    from understudy.codebook.entities import Entities
     from understudy.codebook.multilabel import MultiLabel
+    from understudy.codebook.relations import Relations
 
     _refuse_unusable(codebook)
     if codebook.kind == "classification":
         return Classification(codebook)
     if codebook.kind == "multilabel":
         return MultiLabel(codebook, label_separator)
-    raise UserError(
-        f"`codebook.kind` is `{codebook.kind}`, which this version does not label yet.",
-        "Use `classification` or `multilabel`.",
-    )
+    return Entities(codebook) if codebook.kind == "entities" else Relations(codebook)
 
 
 def _refuse_unusable(codebook: Codebook) -> None:

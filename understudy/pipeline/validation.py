@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from understudy.evaluation import Counts, Gate, GateVerdict, Headline, count, decide
+from understudy.evaluation import Counts, Gate, GateVerdict, Headline, decide
 from understudy.pipeline.annotation import AnnotationSummary, summarise, teach, validation_documents
 from understudy.pipeline.iteration import keep_version
 from understudy.records import Annotation, Document, Outcome
@@ -78,10 +78,10 @@ def judge_annotations(project: Project, annotations: Mapping[str, Annotation]) -
 
 def headline_of(task: Task) -> Headline:
     """What the kind of task reports first."""
-    return Headline(task.headline, task.positive)
+    return Headline(task.headline, task.positive, task.excluded)
 
 
 def count_values(task: Task, documents: Sequence[Document], values: Sequence[Any]) -> Counts:
     """Counts of given values against the human ones; None is no answer."""
-    answered = np.array([value is not None for value in values], dtype=np.bool_)
-    return count(task.encode([document.value for document in documents]), task.encode(values), answered)
+    tally = task.count([document.value for document in documents], values)
+    return Counts(tally.tp, tally.fp, tally.fn, tally.correct)
