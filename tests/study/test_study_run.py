@@ -3,6 +3,9 @@
 import csv
 import json
 import shutil
+import signal
+import time
+from multiprocessing import active_children
 
 import pyarrow.parquet as pq
 import pytest
@@ -12,7 +15,7 @@ from tests.small_project import SmallProject
 from understudy.errors import UserError
 from understudy.study import plan_study, read_study, run_study, write_study
 from understudy.study.cells import read_cell
-from understudy.study.running import make_cells
+from understudy.study.running import _processes, make_cells
 
 STUDY = """
 [study]
@@ -156,6 +159,27 @@ def test_two_processes_find_the_same(made, tmp_path):
     runs = make_cells(type(study)(twice, study.folder, study.data), work, workers=2)
     assert [run.task for run in runs] == ["films", "again"]
     assert len(stamps(work)) == 11, "another name is no other work"
+
+
+def test_a_killed_process_ends_the_study_with_advice():
+    with pytest.raises(UserError, match="ended from outside") as caught, _processes(1) as pool:
+        pool.submit(signal.raise_signal, signal.SIGKILL).result()
+    assert "--workers" in caught.value.hint
+
+
+def interrupted():
+    with _processes(1) as pool:
+        pool.submit(time.sleep, 600)
+        raise KeyboardInterrupt
+
+
+def test_an_interrupted_study_leaves_no_process_behind():
+    before = set(active_children())
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    for child in set(active_children()) - before:
+        child.join(10)
+    assert set(active_children()) <= before
 
 
 def test_tables_hold_every_run_and_no_text(made, tmp_path):

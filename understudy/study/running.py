@@ -8,11 +8,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
 import numpy as np
@@ -210,8 +213,33 @@ def _finished(jobs: Sequence[Job], workers: int, listener: Listener) -> Iterator
         for job in jobs:
             yield run_task(job, listener)
         return
-    with _threads_for(workers), get_context("spawn").Pool(workers) as pool:
-        yield from pool.imap_unordered(run_task, jobs)
+    with _threads_for(workers), _processes(workers) as pool:
+        for future in as_completed([pool.submit(run_task, job) for job in jobs]):
+            yield future.result()
+
+
+@contextmanager
+def _processes(workers: int) -> Iterator[Executor]:
+    """Processes that end when their caller is interrupted; one that is killed ends the study, not its results."""
+    before = set(active_children())
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_leave_signals_to_the_parent)
+    try:
+        yield pool
+    except BaseException as exc:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for child in set(active_children()) - before:
+            child.terminate()
+        if isinstance(exc, BrokenProcessPool):
+            raise UserError(
+                "a process of the study was ended from outside, perhaps for lack of memory.",
+                "Run it again with fewer `--workers`; it goes on where it stopped.",
+            ) from exc
+        raise
+    pool.shutdown()
+
+
+def _leave_signals_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager
