@@ -160,6 +160,9 @@ class TeacherSettings(Table):
     batch: bool = Field(
         False, description="Let `annotate` ask in batches of openai or anthropic: half the price, within a day."
     )
+    texts_per_call: int = Field(
+        1, ge=1, le=50, description="Texts in one prompt, where a paired check on gold dev shows that nothing is lost."
+    )
     concurrency: int = Field(16, ge=1, description="Calls in flight at once; fewer while the provider complains.")
     requests_per_minute: float | None = Field(None, gt=0, description="What the provider allows; empty: no limit.")
     tokens_per_minute: float | None = Field(None, gt=0, description="What the provider allows; empty: no limit.")

@@ -16,6 +16,7 @@ from understudy.pipeline.accounts import keep_plan
 from understudy.pipeline.batches import UsesBatches, telling_of_open_batches
 from understudy.pipeline.changes import announce_changes, remember_asked
 from understudy.pipeline.labelling import Labelling
+from understudy.pipeline.several import GroupsTexts, check_together, segments_of
 from understudy.pipeline.teachers import OpenedTeacher, open_teacher
 from understudy.records import Annotation, Document, Outcome, Role
 
@@ -116,6 +117,7 @@ def teach(project: Project, documents: Sequence[Document], *, in_batches: bool =
 
     What an open batch was given is never asked one by one; new batches are made only `in_batches`.
     """
+    check_together(project)
     opened = open_teacher(project)
     with project.journal() as journal:
         have = _stored_about(project, journal, opened, documents)
@@ -129,6 +131,8 @@ def teach(project: Project, documents: Sequence[Document], *, in_batches: bool =
             teacher = opened.connect(journal)
             if isinstance(teacher, UsesBatches):
                 teacher.use_batches(journal, is_submitting=in_batches)
+            if isinstance(teacher, GroupsTexts):
+                teacher.group_within(segments_of(project, documents))
             with telling_of_open_batches(project, journal), _answering(teacher, missing, labelling) as answers:
                 for annotation in _stored(project, journal, answers, labelling):
                     have[annotation.document_id] = annotation

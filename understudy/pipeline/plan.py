@@ -39,7 +39,8 @@ class Plan:
     ----------
     teacher : the teacher's name.
     n_documents : documents without an answer yet; `n_answered` have one.
-    n_calls : calls without repairs; `n_calls_at_most` with a repair for each.
+    n_calls : calls without repairs; `n_calls_at_most` with a repair for each; by the text, also where several are
+        asked about in one call.
     prompt_tokens : expected tokens of all prompts, from a random sample of real prompts.
     cost_usd : expected, and `cost_usd_at_most` with every repair and the longest answers; None if the price is unknown,
         0.0 if the teacher is free.
@@ -136,6 +137,7 @@ def _plan_calls(project: Project, missing: Sequence[Document], n_answered: int, 
     mean_bytes = float(np.mean([sum(len(turn.encode()) for turn in prompt) for prompt in prompts]))
     n_calls = len(missing) * settings.replicates
     turns = TURNS_AT_MOST if project.settings.prompt.repair else 1
+    turns += settings.texts_per_call > 1  # at worst every text is asked about again alone
     tokens = n_calls * mean_bytes / BYTES_PER_TOKEN
     paid = 1.0 - (1.0 - IN_BATCHES) * n_in_batches / len(missing)  # of a first question; repairs are single calls
     tokens_at_most = n_calls * (paid + turns - 1) * mean_bytes / BYTES_PER_TOKEN_AT_LEAST

@@ -25,13 +25,22 @@ from understudy.pipeline.iteration import notes_on_versions
 from understudy.pipeline.judging import TEACHER_DIRECT, Judged, compare_arms, judge
 from understudy.pipeline.kept import TrainedArm, said_of, trained_arms
 from understudy.pipeline.prediction import recommend
+from understudy.pipeline.several import stored_check
 from understudy.pipeline.teachers import open_teacher
 from understudy.pipeline.trust_features import agreement
 from understudy.pipeline.trusting import measure_trust
 from understudy.pipeline.validation import Validation, headline_of, judge_annotations
 from understudy.records import Annotation, Document, Role
 from understudy.report import write_report
-from understudy.report.data import Account, ArmResult, ConsistencyLevel, Disagreement, ReportData, TeacherResult
+from understudy.report.data import (
+    Account,
+    ArmResult,
+    ConsistencyLevel,
+    Disagreement,
+    PairedCheck,
+    ReportData,
+    TeacherResult,
+)
 
 if TYPE_CHECKING:
     from understudy.pipeline.project import Project
@@ -176,12 +185,17 @@ def _teacher(project: Project, found: _Findings) -> TeacherResult:
         account=_account(project),
         models_answered=tuple(sorted({a.provenance.model for a in annotations.values() if a.provenance.model})),
         trust=measure_trust(project, annotations),
+        together=_together(project),
     )
 
 
 def _account(project: Project) -> Account | None:
     with project.journal_to_read() as journal:
         return None if journal is None else account(project, journal, open_teacher(project))
+
+
+def _together(project: Project) -> PairedCheck | None:
+    return stored_check(project, open_teacher(project, texts_at_once=1).prompt_digest)
 
 
 def _consistency(validation: Validation) -> tuple[ConsistencyLevel, ...]:

@@ -14,6 +14,7 @@ import numpy as np
 from understudy.corpus import read_recorded, text_digest
 from understudy.errors import UserError
 from understudy.pipeline.prompting import chooser, demonstrations_pool, narrower, wording_of
+from understudy.pipeline.several import texts_per_call
 from understudy.records import Document, Role
 
 if TYPE_CHECKING:
@@ -44,10 +45,17 @@ class OpenedTeacher:
     connect: Callable[[Journal], Teacher]
 
 
-def open_teacher(project: Project, wording: Wording | None = None) -> OpenedTeacher:
-    """The teacher of a project; one that reads prompts can be asked in another wording than the settings'."""
-    if wording is not None and project.teacher_costs_money:
-        return _open_llm(project, wording)
+def open_teacher(
+    project: Project, wording: Wording | None = None, *, texts_at_once: int | None = None
+) -> OpenedTeacher:
+    """The teacher of a project; one that reads prompts can be asked in another wording than the settings'.
+
+    Parameters
+    ----------
+    texts_at_once : texts in one call; None for what the paired check allows, and one text in another wording.
+    """
+    if project.teacher_costs_money:
+        return _open_llm(project, wording, texts_at_once)
     return _OPENERS[project.settings.teacher.kind](project)
 
 
@@ -89,10 +97,11 @@ def _open_nearest(project: Project) -> OpenedTeacher:
     return OpenedTeacher(settings.teacher.name, digest, connect)
 
 
-def _open_llm(project: Project, wording: Wording | None = None) -> OpenedTeacher:
+def _open_llm(project: Project, wording: Wording | None = None, texts_at_once: int | None = None) -> OpenedTeacher:
     from understudy.prompts import NEEDS_VECTORS, template_digest
 
     settings = project.settings
+    is_usual = wording is None
     wording = replace(wording or wording_of(project), is_structured=settings.teacher.structured == "auto")
     demo = demonstrations_pool(project)
     looks_at_vectors = settings.prompt.demonstrations in NEEDS_VECTORS or settings.prompt.candidates
@@ -105,17 +114,21 @@ def _open_llm(project: Project, wording: Wording | None = None) -> OpenedTeacher
         settings.data.model_dump(include={"max_characters", "overlong"}),
         _contents(demo),
     )
+    if texts_at_once is None:
+        texts_at_once = texts_per_call(project, digest) if is_usual else 1
+    if texts_at_once > 1:
+        digest = _digest(digest, texts_at_once, template_digest(project.task, with_several=True))
 
     def connect(journal: Journal) -> Teacher:
-        return _language_model(project, journal, demo, digest, wording)
+        return _language_model(project, journal, demo, digest, wording, texts_at_once)
 
     return OpenedTeacher(settings.teacher.name, digest, connect)
 
 
 def _language_model(
-    project: Project, journal: Journal, demo: Sequence[Document], digest: str, wording: Wording
+    project: Project, journal: Journal, demo: Sequence[Document], digest: str, wording: Wording, texts_at_once: int
 ) -> Teacher:
-    from understudy.teacher import LanguageModelTeacher, PromptPlan
+    from understudy.teacher import LanguageModelTeacher, PromptPlan, Together
 
     settings = project.settings
     provider = open_provider(project)
@@ -127,6 +140,7 @@ def _language_model(
         prompt_digest=digest,
         wording=wording,
         narrow=narrower(project, demo),
+        together=Together(texts_at_once, settings.prompt.k),
     )
     rng = np.random.default_rng()
     return LanguageModelTeacher(project.task, provider, journal, plan, settings.teacher, settings.data, rng)

@@ -103,6 +103,7 @@ def _teacher(teacher: TeacherResult) -> dict[str, Any]:
             for one in teacher.consistency
         ],
         "account": None if teacher.account is None else asdict(teacher.account),
+        "together": None if teacher.together is None else asdict(teacher.together),
         "trust": None if teacher.trust is None else teacher.trust.to_json(),
     }
 

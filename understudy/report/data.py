@@ -86,6 +86,42 @@ class Account:
 
 
 @dataclass(frozen=True)
+class PairedCheck:
+    """Gold dev texts asked about alone and several in one call: may texts be asked about together?
+
+    Attributes
+    ----------
+    texts_per_call : in one call; `n` texts in all, the same ones in both ways.
+    alone, together : headline F1; None where undefined or not asked.
+    difference, low, high : together minus alone, with its paired 95% interval.
+    reason : why not, or "".
+    """
+
+    texts_per_call: int
+    n: int
+    is_allowed: bool
+    alone: float | None = None
+    together: float | None = None
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    reason: str = ""
+
+    @property
+    def line(self) -> str:
+        """The result in words."""
+        found = ""
+        if self.difference is not None:
+            found = (
+                f"; on {self.n:,} texts of gold dev F1 is {self.together:.3f} together and {self.alone:.3f} alone "
+                f"({self.difference:+.3f} [{self.low:+.3f}, {self.high:+.3f}], paired)"
+            )
+        if self.is_allowed:
+            return f"asking about {self.texts_per_call} texts in one call{found}"
+        return f"asking about one text in each call, not {self.texts_per_call}: {self.reason}{found}"
+
+
+@dataclass(frozen=True)
 class TeacherResult:
     """Who labelled, how it was validated and what it did.
 
@@ -93,6 +129,7 @@ class TeacherResult:
     ----------
     account : planned against actual; None for a teacher that is free.
     trust : stored trust beside raw consistency on gold dev, out of fold; None without any.
+    together : whether several texts are asked about in one call; None if the settings want only one.
     """
 
     name: str
@@ -108,6 +145,7 @@ class TeacherResult:
     models_answered: tuple[str, ...] = ()
     account: Account | None = None
     trust: TrustReport | None = None
+    together: PairedCheck | None = None
 
 
 @dataclass(frozen=True)
