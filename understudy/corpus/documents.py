@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,15 @@ from understudy.records import Document, Role, Value
 from understudy.settings import DataSettings
 
 ReadLabel = Callable[[str], Value | None]
+CheckIn = Callable[[Value, Document], Value]
 MAX_EXAMPLES = 3
 MAX_DUPLICATES = 5
 MAX_COMPLAINTS = 20
 
 
-def read_documents(paths: Sequence[Path], data: DataSettings, read_label: ReadLabel | None) -> Iterator[Document]:
+def read_documents(
+    paths: Sequence[Path], data: DataSettings, read_label: ReadLabel | None, check_in: CheckIn | None = None
+) -> Iterator[Document]:
     """The documents of some files, streamed in file order.
 
     Problems of single rows are gathered and raised together after the last row: only a caller who has read
@@ -34,6 +37,7 @@ def read_documents(paths: Sequence[Path], data: DataSettings, read_label: ReadLa
     data : which columns to read; with ``data.id = ""`` ids are ``FILE-row-N``.
     read_label : turns a label cell into a value and raises UserError if it is none; None for files without human
         labels, whose label and role columns are not read and whose group column may be missing.
+    check_in : raises UserError if a value does not fit its document, such as a span that quotes another text.
 
     Raises
     ------
@@ -42,7 +46,7 @@ def read_documents(paths: Sequence[Path], data: DataSettings, read_label: ReadLa
         ``data.allow_duplicate_ids``), or a label or role cannot be read; each wrong label once, with its count,
         up to 3 places and the nearest label.
     """
-    reading = _Reading(data, read_label)
+    reading = _Reading(data, read_label, check_in)
     for path in paths:
         yield from reading.file(path)
     reading.complaints.raise_any()
@@ -116,9 +120,10 @@ class _Complaints:
 class _Reading:
     """One pass over the files: what has been seen, and what was wrong with it."""
 
-    def __init__(self, data: DataSettings, read_label: ReadLabel | None) -> None:
+    def __init__(self, data: DataSettings, read_label: ReadLabel | None, check_in: CheckIn | None) -> None:
         self.data = data
         self.read_label = read_label
+        self.check_in = check_in
         self.complaints = _Complaints()
         self.first_place: dict[str, str] = {}
         self.last_number: dict[str, int] = {}
@@ -128,7 +133,7 @@ class _Reading:
         columns: dict[str, str | None] = {}
         for row in read_rows(path, self.data.encoding):
             columns |= dict.fromkeys(row.cells)
-            yield self._document(row, path)
+            yield self._fitting(self._document(row, path), row.place(path))
         if not columns:
             raise UserError(f"{path.name} has 0 rows.", "Put at least one text into it.")
         for column in sorted(expected - columns.keys()):
@@ -166,6 +171,15 @@ class _Reading:
         except UserError as exc:
             self.complaints.add(exc, place)
             return None
+
+    def _fitting(self, document: Document, place: str) -> Document:
+        if document.value is None or self.check_in is None:
+            return document
+        try:
+            return replace(document, value=self.check_in(document.value, document))
+        except UserError as exc:
+            self.complaints.add(exc, place)
+            return document
 
     def _role(self, row: Row, place: str) -> Role | None:
         cell = (row.cells.get(self.data.role) if self.data.role else None) or ""

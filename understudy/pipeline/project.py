@@ -95,7 +95,8 @@ class Project:
     @cached_property
     def gold_rows(self) -> tuple[Document, ...]:
         """Every row of the gold files, in file order, also those without a label."""
-        return tuple(read_documents(self.paths(self.settings.data.gold), self.settings.data, self.task.read))
+        gold, data = self.paths(self.settings.data.gold), self.settings.data
+        return tuple(read_documents(gold, data, self.task.read, self.task.check_in))
 
     @cached_property
     def gold(self) -> tuple[Document, ...]:
