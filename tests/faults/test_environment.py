@@ -88,19 +88,43 @@ def test_x02_waking_up_after_ten_minutes_of_sleep_storms_nobody(path):
     assert at[-1] - at[4] >= 2 * 0.1 - 0.05
 
 
-def test_x03_a_fault_in_one_task_ends_the_run_without_losing_what_the_others_had_in_flight(path):
-    class Faulty(OpenAICompatible):
-        def read(self, raw):
-            if "broken" in raw:
-                raise RuntimeError("a fault of ours")
-            return super().read(raw)
+class Faulty(OpenAICompatible):
+    """Has a fault of ours in reading some replies."""
 
-    with serving(lambda call: ok("broken") if "text 2\n" in call.question else delay(0.1, ok("pos"))) as fake:
+    def read(self, raw):
+        if "broken" in raw:
+            raise RuntimeError("a fault of ours")
+        return super().read(raw)
+
+
+def test_x03_a_fault_in_one_task_costs_that_document_alone(path):
+    def script(call):
+        return ok("broken") if "text 2\n" in call.question else ok("pos")
+
+    with serving(script) as fake, Journal.open(path) as journal:
+        found = {a.document_id: a for a in teacher(Faulty(fake.url, "m"), journal).annotate(documents(30))}
+    assert len(found) == 30
+    assert found.pop("d2").outcome is Outcome.FAILED
+    assert {a.outcome for a in found.values()} == {Outcome.LABELLED}
+    assert len(fake.calls) == 30
+
+
+def test_x03_the_reason_names_the_fault(path):
+    with serving(in_turn(ok("broken"), ok("pos"))) as fake, Journal.open(path) as journal:
+        (failed, _) = sorted(
+            teacher(Faulty(fake.url, "m"), journal, concurrency=1).annotate(documents(2)), key=lambda a: a.outcome
+        )
+    assert "RuntimeError: a fault of ours" in failed.reason
+    assert failed.cost_usd is None  # what the lost reply has cost is not known
+
+
+def test_x03_the_same_fault_again_and_again_ends_the_run_without_losing_what_is_in_flight(path):
+    with serving(lambda call: ok("broken") if "1" in call.question.split("\n")[1] else ok("pos")) as fake:
         with Journal.open(path) as journal, pytest.raises(RuntimeError, match="a fault of ours"):
-            list(teacher(Faulty(fake.url, "m"), journal).annotate(documents(100)))
+            list(teacher(Faulty(fake.url, "m"), journal).annotate(documents(200)))
         with Journal.open(path, read_only=True) as journal:
-            assert journal.counts()["replies"] == len(fake.calls) - 1
-    assert len(fake.calls) < 20
+            assert journal.counts()["replies"] >= len(fake.calls) - 10 - 5
+    assert len(fake.calls) < 60  # d1, d10 to d19 have a 1
     assert not [thread for thread in threading.enumerate() if thread.name == "understudy-teacher"]
 
 

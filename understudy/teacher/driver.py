@@ -293,6 +293,11 @@ class Driver:
         except CallError as exc:
             cost = call.at_most if exc.is_maybe_billed else FREE
             raise
+        except Stopped:
+            raise
+        except Exception:  # a fault of ours: the call may have been billed all the same
+            cost = call.at_most
+            raise
         finally:
             self._budget.settle(call.at_most, cost)
         return answered

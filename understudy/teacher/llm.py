@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -16,9 +17,9 @@ import numpy as np
 
 from understudy.codebook import Task
 from understudy.corpus import is_blank
-from understudy.errors import TeacherError, UserError
+from understudy.errors import TeacherError, UnderstudyError, UserError
 from understudy.prompts import PLAINLY, Question, Wording, pose, suspicions
-from understudy.records import Annotation, Answer, Document, Provenance
+from understudy.records import Annotation, Answer, Document, Outcome, Provenance
 from understudy.settings import DataSettings, TeacherSettings
 from understudy.teacher.activity import Activity, Watch
 from understudy.teacher.batch_service import OffersBatches
@@ -49,6 +50,9 @@ BLANK = "the text is blank"
 
 RAISED = 4
 """So many times the usual ceiling has the answer after a cut one."""
+
+MOST_BUGS_ALIKE = 10
+"""So many documents that end with the same kind of fault of ours stop the run."""
 
 BEAT_S = 1.0
 """How often whoever waits is told what goes on."""
@@ -219,6 +223,7 @@ class _Run:
         self._wording = teacher._plan.wording
         self._no_schema_reason = ""
         self._calls = self._calls_together()
+        self._bugs: Counter[str] = Counter()
 
     def stop(self) -> None:
         """From any thread: send nothing more."""
@@ -320,7 +325,7 @@ class _Run:
             async for document, shown in questions:
                 if driver.is_stopped:
                     return None
-                self._deliver(await self._annotate(driver, document, shown))
+                self._deliver(await self._annotate_despite_bugs(driver, document, shown))
         except Stopped:
             return None
         except BaseException as exc:
@@ -328,9 +333,27 @@ class _Run:
             return exc
         return None
 
+    async def _annotate_despite_bugs(self, driver: Driver, document: Document, shown: _Shown) -> Annotation:
+        """A fault of ours costs its document; the run ends only where it is not the document's doing."""
+        try:
+            return await self._annotate(driver, document, shown)
+        except (UnderstudyError, Stopped):
+            raise
+        except Exception as exc:
+            kind = type(exc).__name__
+            self._bugs[kind] += 1
+            if self._bugs[kind] >= MOST_BUGS_ALIKE:
+                raise
+            answer = Answer(Outcome.FAILED, reason=f"a fault in understudy: {kind}: {exc}")
+            task, who = self._teacher._task, self._provenance()
+            return replace(conclude(task, document, [answer], who, cost_usd=None), flags=suspicions(document.text))
+
+    def _provenance(self) -> Provenance:
+        plan = self._teacher._plan
+        return Provenance(self._teacher.name, "", plan.codebook_digest, plan.prompt_digest, created_at=utc_now())
+
     async def _annotate(self, driver: Driver | Collector, document: Document, shown: _Shown) -> Annotation:
-        plan, name = self._teacher._plan, self._teacher.name
-        provenance = Provenance(name, "", plan.codebook_digest, plan.prompt_digest, created_at=utc_now())
+        provenance = self._provenance()
         sendable, remark = self._screened(document)
         if sendable is None:
             return skip(document, remark, provenance)
