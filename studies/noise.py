@@ -2,8 +2,8 @@
 
     python studies/noise.py [--sets NAME ...] [--seeds 3] [--gold 100] [--student linear] [--work FOLDER]
 
-Of each set one weak teacher labels the training texts; 100 gold texts, drawn anew for each seed and shared as demo and
-dev, are all that recipes, thresholds and the gate may look at. The set's test texts judge. `gated` is what
+Of each set a teacher labels the training texts (3,000 at most); 100 gold texts, drawn anew for each seed and shared as
+demo and dev, are all that recipes, thresholds and the gate may look at. The set's test texts judge. `gated` is what
 `student.noise = "auto"` uses: the recipe that wins on the 100 gold texts, or plain training. Every cell (set, teacher,
 seed, method) is kept in the work folder, outside the repository, and not computed again. Results stand in
 `studies/results/noise.csv` and `.md`, of every task whose cells are there.
@@ -44,6 +44,8 @@ PLAIN, GATED = "plain", "gated"
 METHODS = (PLAIN, *AUTO, "filter")
 RESULTS = Path(__file__).parent / "results"
 UNREADABLE = (None,)
+MOST_LABELS = 3000
+"""Teacher labels of a set: more would only take longer."""
 
 
 @dataclass(frozen=True)
@@ -171,8 +173,11 @@ def _roles(assigned: Roles, n_gold: int, seed: int) -> Roles:
     """Texts of dev that the teacher answered are the source of gold; answered texts of pool and demo are to learn."""
     judged = [item for item in assigned.dev if item.answers not in ((), UNREADABLE)]
     order = np.random.default_rng([seed, 100]).permutation(len(judged))[:n_gold]
-    answered = tuple(i for i in (*assigned.pool, *assigned.demo) if i.answers and i.part != "unlabelled")
-    return replace(assigned, pool=answered, demo=(), dev=tuple(judged[i] for i in order), left_out=())
+    answered = [i for i in (*assigned.pool, *assigned.demo) if i.answers and i.part != "unlabelled"]
+    chosen = np.sort(np.random.default_rng(100).permutation(len(answered))[:MOST_LABELS])
+    return replace(
+        assigned, pool=tuple(answered[i] for i in chosen), demo=(), dev=tuple(judged[i] for i in order), left_out=()
+    )
 
 
 def _teacher_arm(project: Project) -> Arm:

@@ -74,3 +74,15 @@ def test_the_second_opinion_has_not_seen_the_label(known):
 def test_reweighting_needs_people(known):
     with pytest.raises(ValueError, match="human"):
         RECIPES["reweighting"].teach(Known(known.labels, None, 1.0, known.rng))
+
+
+def test_reweighting_leaves_alone_what_people_said_nothing_about():
+    """No person gave label 2: its examples keep one weight, whether they pull towards gold or not."""
+    rng = np.random.default_rng(0)
+    vectors, truth = two_clouds(90, rng)
+    given = np.eye(3, dtype=bool)[np.where(np.arange(90) % 3 == 0, 2, truth)]
+    labels = NoisyLabels(vectors, given, given.astype(float), np.ones(90), np.ones(90), is_exclusive=True)
+    human = Human(vectors[:40], np.eye(3)[truth[:40]])
+    weights = RECIPES["reweighting"].teach(Known(labels, human, 1.0, rng)).weights
+    assert np.ptp(weights[given[:, 2]]) == pytest.approx(0, abs=1e-12)
+    assert np.ptp(weights[given[:, 0]]) > 0.1
