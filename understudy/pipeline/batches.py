@@ -114,4 +114,5 @@ def cancel_batches(project: Project) -> Cancelled:
         project.listener.say(f"cancelling {len(batches):,} batches; this can take minutes")
         prices = Prices(settings.price_in_usd, settings.price_out_usd, settings.price_cached_usd).in_batches()
         batching = Batching(provider.batches(), journal, provider, settings.name, prices, Limits(), Clock())
-        return Cancelled(tuple(asyncio.run(cancel_all(batching))))
+        with telling_of_open_batches(project, journal):
+            return Cancelled(tuple(asyncio.run(cancel_all(batching, project.listener.say))))

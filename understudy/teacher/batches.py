@@ -32,6 +32,9 @@ LONGEST_LOOK_S = 120.0
 GROWTH = 1.5
 """Each look at a batch comes so many times as late as the one before, up to the longest."""
 
+QUIET_S = 30.0
+"""Whoever cancels hears something at least so often."""
+
 CALL_TIMEOUT_S = 900.0
 """Deadline of one call; 200 MB may be on their way."""
 
@@ -154,10 +157,23 @@ class Batching:
     clock: Clock
 
 
-async def cancel_all(batching: Batching) -> list[tuple[Batch, int]]:
-    """As `Batcher.cancel`, with a connection of its own."""
+async def cancel_all(batching: Batching, tell: Callable[[str], None]) -> list[tuple[Batch, int]]:
+    """As `Batcher.cancel`, with a connection of its own; `tell` hears now and then how it goes."""
     async with batching.service.connect() as desk:
-        return await Batcher(batching, desk, _keep_schema).cancel()
+        batcher = Batcher(batching, desk, _keep_schema)
+        telling = asyncio.ensure_future(_keep_telling(batcher, batching.clock, tell))
+        try:
+            return await batcher.cancel()
+        finally:
+            telling.cancel()
+            for remark in batcher.remarks:
+                tell(remark)
+
+
+async def _keep_telling(batcher: Batcher, clock: Clock, tell: Callable[[str], None]) -> None:
+    while True:
+        await clock.sleep(QUIET_S)
+        tell(batcher.says() or "asking the provider")
 
 
 def _keep_schema(_reason: str) -> None:
@@ -359,6 +375,10 @@ class Batcher:
         if not candidates:
             return None
         is_certain = self._batching.service.is_marking
+        if not is_certain:
+            self.remarks.append(
+                f"batch {candidates[0]} may be one whose id was lost; its end will tell, and is waited for"
+            )
         return await self._note(batch, BatchState.SUBMITTED if is_certain else BatchState.PRESUMED, candidates[0])
 
     async def _finish(self, batches: Collection[Batch]) -> int:
