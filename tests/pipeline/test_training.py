@@ -43,3 +43,16 @@ def test_an_interrupted_training_is_gone_on_with(project, monkeypatch):
     assert "Training went on after step 3 of 4, from its checkpoint." in arm.remarks
     assert not kept.parent.exists()
     assert (kept.parents[1] / "arm.json").exists()
+
+
+def test_the_labels_that_gold_distrusts_are_kept_with_the_arm(project):
+    project.settings |= {"student.encoder.reweight": "true", "student.encoder.epochs": "6"}
+    opened = project.open()
+    (arm,) = opened.train()
+    assert arm.distrusted
+    labels = {row["id"]: row["label"] for row in project.gold}
+    assert all(labels[found.document_id] == found.value for found in arm.distrusted)
+    weights = [found.weight for found in arm.distrusted]
+    assert weights == sorted(weights)
+    assert weights[-1] < 0.5
+    assert project.open().train() == (arm,)

@@ -130,7 +130,9 @@ def test_reweighting_distrusts_wrong_labels_and_learns_the_right_ones(tiny_bert)
     )
     means = weighed.history_.means()
     assert means[wrong].mean() < 0.6 * means[~wrong].mean()
-    assert weighed.history_.distrusted(1)[0].id in {str(i) for i in np.flatnonzero(wrong)}
+    np.testing.assert_array_equal(weighed.weights_, means)
+    assert (plain.weights_, plain.distrusted(3)) == (None, [])
+    assert weighed.distrusted(1)[0].id in {str(i) for i in np.flatnonzero(wrong)}
     assert weighed.epochs_[-1].dev_loss < 0.5 * plain.epochs_[-1].dev_loss
 
 

@@ -38,6 +38,24 @@ FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class DistrustedLabel:
+    """A label that gold dev texts gave little weight in the training of the deployed student (`reweight`).
+
+    Attributes
+    ----------
+    value : the label, as JSON.
+    weight : mean over its visits; 1 is what plain training gives.
+    visits, zeros : steps that contained it, and those in which it got no weight at all.
+    """
+
+    document_id: str
+    value: Any
+    weight: float
+    visits: int
+    zeros: int
+
+
+@dataclass(frozen=True)
 class TrainedArm:
     """What is kept of a trained arm.
 
@@ -50,6 +68,7 @@ class TrainedArm:
     remarks : what that student's training has to say, such as what `auto` compared.
     noise : the recipes against label noise that were tried; at most one of them is used.
     train_s : seconds of training, all runs.
+    distrusted : labels of the least weight, that one first; empty without reweighting.
     """
 
     name: str
@@ -66,6 +85,7 @@ class TrainedArm:
     deployed_run: int
     remarks: tuple[str, ...] = ()
     noise: tuple[NoiseTrial, ...] = ()
+    distrusted: tuple[DistrustedLabel, ...] = ()
     version: int = ARM_VERSION
 
     def to_json(self) -> dict[str, Any]:
@@ -203,6 +223,7 @@ def _read(project: Project, name: str) -> TrainedArm | None:
     stored["dev_f1"] = tuple(stored["dev_f1"])
     stored["thresholds"] = tuple(tuple(row) for row in stored["thresholds"])
     stored["remarks"] = tuple(stored.get("remarks", ()))
+    stored["distrusted"] = tuple(DistrustedLabel(**label) for label in stored.get("distrusted", ()))
     stored["noise"] = tuple(_trial(trial) for trial in stored.get("noise", ()))
     return TrainedArm(**stored)
 

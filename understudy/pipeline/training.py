@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,16 @@ import numpy as np
 
 from understudy.errors import UserError
 from understudy.pipeline.arms import Arm, plan_arms
-from understudy.pipeline.kept import Run, Said, TrainedArm, fingerprint, kept_arm, workspace_of, write_arm
+from understudy.pipeline.kept import (
+    DistrustedLabel,
+    Run,
+    Said,
+    TrainedArm,
+    fingerprint,
+    kept_arm,
+    workspace_of,
+    write_arm,
+)
 from understudy.pipeline.lessons import Lessons
 from understudy.pipeline.noise_choice import choose_recipe, fit_on, held_out_on_dev, recipe_called, used_recipe
 from understudy.pipeline.tuning import headline_f1, tuned_thresholds
@@ -20,6 +29,10 @@ from understudy.report.data import NoiseTrial
 
 if TYPE_CHECKING:
     from understudy.pipeline.project import Project
+
+MOST_DISTRUSTED = 20
+DISTRUSTED_BELOW = 0.5
+"""Of the weight that plain training gives."""
 
 
 def train(project: Project) -> tuple[TrainedArm, ...]:
@@ -98,4 +111,16 @@ def _describe(
         deployed_run=deployed_run,
         remarks=tuple(runs[deployed_run].student.remarks_),
         noise=trials,
+        distrusted=tuple(_distrusted(project, arm, runs[deployed_run])),
     )
+
+
+def _distrusted(project: Project, arm: Arm, run: Run) -> Iterator[DistrustedLabel]:
+    """The labels below `DISTRUSTED_BELOW` that weigh least in the run's training."""
+    rows = {document.id: row for row, document in enumerate(arm.source.documents)}
+    for found in run.student.distrusted(MOST_DISTRUSTED):
+        if found.weight < DISTRUSTED_BELOW:
+            row = rows[found.id]
+            (value,) = project.task.decode(arm.source.targets[row : row + 1], None)
+            said = project.task.to_json(value)
+            yield DistrustedLabel(found.id, said, found.weight, found.visits, found.zeros)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ from understudy.errors import UserError
 from understudy.records import Document, Value
 from understudy.settings import EmbeddingSettings, StudentSettings
 from understudy.student.folder import StudentFile, StudentFiles, write_folder
+
+if TYPE_CHECKING:
+    from understudy.student.reweighting import Distrust
 
 FloatArray = NDArray[np.float64]
 
@@ -143,6 +146,10 @@ class Student(BaseEstimator, ABC):  # type: ignore[misc]
         expected = self.task.decode(np.asarray(targets, dtype=np.float64), None)
         agreed = [ours == theirs for ours, theirs in zip(self.predict(documents), expected, strict=True)]
         return float(np.mean(agreed)) if agreed else float("nan")
+
+    def distrusted(self, n: int) -> list[Distrust]:  # noqa: ARG002
+        """The at most `n` training documents that gold texts gave the least weight; none where they weighed nothing."""
+        return []
 
     def set_thresholds(self, thresholds: FloatArray) -> Self:
         """Decide by these from now on: shape (K,), in [0, 1], nan where a label has none of its own.

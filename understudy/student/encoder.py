@@ -28,7 +28,7 @@ from understudy.student.network import (
     weights_of,
 )
 from understudy.student.objective import Objective
-from understudy.student.reweighting import WeightHistory
+from understudy.student.reweighting import Distrust, WeightHistory
 from understudy.student.training import Encoded, Epoch, Learner, Plan, has_fast_bf16, scores, train
 
 FloatArray = NDArray[np.float64]
@@ -127,6 +127,18 @@ class EncoderStudent(Student):
             )  # fmt: skip
         self.epochs_, self.history_ = trained.epochs, trained.history
         self.remarks_ += trained.remarks
+
+    @property
+    def weights_(self) -> FloatArray | None:
+        """Mean weight of each training text, relative to plain training; None without `reweight`.
+
+        Shape (n,), in the order of the documents whose `sample_weight` is above 0; nan where a text was never visited.
+        """
+        return None if self.history_ is None else self.history_.means()
+
+    def distrusted(self, n: int) -> list[Distrust]:
+        """The at most `n` training documents that gold texts gave the least weight; none without `reweight`."""
+        return [] if self.history_ is None else self.history_.distrusted(n)
 
     def _has_one_answer(self) -> bool:
         return len(self.learner_.objective.columns) <= self.task.is_exclusive
