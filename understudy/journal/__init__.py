@@ -2,6 +2,7 @@
 
 from understudy.journal.journal import Journal
 from understudy.journal.lock import holder
+from understudy.journal.salvage import salvage
 from understudy.journal.writer import sqlite_version
 
-__all__ = ["Journal", "holder", "sqlite_version"]
+__all__ = ["Journal", "holder", "salvage", "sqlite_version"]

@@ -52,8 +52,8 @@ def refuse_damaged(path: Path) -> None:
         raise StoreError(f"`{path}` is damaged: it is empty (0 bytes).", RESTORE)
     if len(header) < HEADER or not header.startswith(MAGIC):
         raise StoreError(f"`{path}` is damaged, or no journal: it does not begin like an SQLite file.", RESTORE)
-    if not _has_wal(path) and size < _expected_size(header):
-        raise StoreError(f"`{path}` is damaged: {size:,} of {_expected_size(header):,} bytes are there.", RESTORE)
+    if not _has_wal(path) and size < expected_size(header):
+        raise StoreError(f"`{path}` is damaged: {size:,} of {expected_size(header):,} bytes are there.", RESTORE)
 
 
 def _has_wal(path: Path) -> bool:
@@ -62,7 +62,7 @@ def _has_wal(path: Path) -> bool:
     return wal.exists() and wal.stat().st_size > 0
 
 
-def _expected_size(header: bytes) -> int:
+def expected_size(header: bytes) -> int:
     """Bytes according to the header, or 0 if it does not say (https://sqlite.org/fileformat.html, 1.3.7)."""
     if header[24:28] != header[92:96]:
         return 0
