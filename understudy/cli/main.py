@@ -19,6 +19,7 @@ from understudy.cli import (
     annotate,
     backup,
     check,
+    compare_teachers,
     demo,
     doctor,
     estimate,
@@ -48,6 +49,7 @@ COMMANDS = (
     evaluate,
     report,
     estimate,
+    compare_teachers,
     run,
     resume,
     status,
@@ -90,7 +92,7 @@ def build() -> typer.Typer:
     app.callback()(_version)
     for module in COMMANDS:
         name = module.__name__.rsplit(".", 1)[1]
-        app.command(name)(getattr(module, name))
+        app.command(name.replace("_", "-"))(getattr(module, name))
     return app
 
 
