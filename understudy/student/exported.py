@@ -1,0 +1,210 @@
+"""An encoder student computed by ONNX Runtime: fused float32, or int8. Keeps no graph on disk and judges no loss.
+
+The graph is made from the student in memory, so that a student's folder holds nothing that computes.
+"""
+
+from __future__ import annotations
+
+import inspect
+import tempfile
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from understudy.codebook import Task
+from understudy.embedding import batches_by_length
+from understudy.errors import UserError
+from understudy.records import Document, Value
+from understudy.student.encoder import EncoderStudent
+from understudy.student.extras import extra
+
+SCORING_BATCH = 128
+TOKENS_AT_ONCE = 2048
+OPSET = 17
+KNOWN_DOMAINS = {"", "ai.onnx", "com.microsoft"}
+FUSED_AS_BERT = {"bert", "roberta", "xlm-roberta", "distilbert", "camembert", "electra"}
+FLOAT32 = 1
+"""ONNX's number for the element type float32."""
+
+FloatArray = NDArray[np.float64]
+
+
+class ExportedStudent:
+    """A fitted encoder student whose network runs in ONNX Runtime; answers like any student.
+
+    Parameters
+    ----------
+    student : fitted; its tokenizer, objective and thresholds stay in use.
+    is_quantised : weights and activations of matrix products in int8, weights scaled per output channel.
+    n_threads : of the computation; 0 lets ONNX Runtime decide.
+
+    Raises
+    ------
+    UserError
+        If the extra `onnx` is not installed, or the architecture cannot be exported.
+    """
+
+    def __init__(self, student: EncoderStudent, *, is_quantised: bool = False, n_threads: int = 0) -> None:
+        self._student = student
+        self.is_quantised = is_quantised
+        graph = export(student)
+        self._session = _session(quantised(graph) if is_quantised else graph, n_threads)
+        self._inputs = [found.name for found in self._session.get_inputs()]
+
+    @property
+    def task(self) -> Task:
+        """What it labels."""
+        return self._student.task
+
+    def predict_proba(self, documents: Sequence[Document]) -> FloatArray:
+        """Probabilities of shape (n, K), columns in codebook order."""
+        learner = self._student.learner_
+        encodings = learner.tokens.read([document.text for document in documents])
+        lengths = np.array([len(encoding.ids) for encoding in encodings], dtype=np.int64)
+        found = torch.empty((len(encodings), len(self.task.labels)))
+        for rows in batches_by_length(lengths, SCORING_BATCH, TOKENS_AT_ONCE):
+            batch = learner.tokens.pad([encodings[row] for row in rows])
+            (logits,) = self._session.run(None, {name: batch[name].numpy() for name in self._inputs})
+            found[rows] = torch.from_numpy(logits)
+        probabilities: FloatArray = learner.objective.probabilities(found).numpy()
+        return probabilities
+
+    def decode(self, probabilities: FloatArray) -> list[Value]:
+        """Values from probabilities, decided with the student's thresholds."""
+        return self._student.decode(probabilities)
+
+
+def export(student: EncoderStudent) -> bytes:
+    """The student's network as a checked ONNX graph in float32, attention and normalisation fused where known.
+
+    Inputs are those of `Tokens.pad` that the network takes, of shape (n, tokens), int64; the output ``logits`` has
+    shape (n, K).
+
+    Raises
+    ------
+    UserError
+        If the extra `onnx` is not installed, or the architecture cannot be exported.
+    """
+    extra("onnx", "onnx")
+    extra("onnxruntime", "onnx")
+    network = student.learner_.network
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "plain.onnx"
+        try:
+            _trace(network, path)
+        except (RuntimeError, ValueError, TypeError) as exc:
+            kind = network.config.model_type
+            raise UserError(f"a `{kind}` cannot be exported to ONNX: {exc}", "Predict without ONNX.") from exc
+        graph = _fused(path, network.config)
+    check_graph(graph)
+    return graph
+
+
+def quantised(graph: bytes) -> bytes:
+    """The graph with its matrix products in int8, weights scaled per output channel, activations as they come."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    with tempfile.TemporaryDirectory() as folder:
+        plain, small = Path(folder) / "plain.onnx", Path(folder) / "int8.onnx"
+        plain.write_bytes(graph)
+        quantize_dynamic(
+            plain,
+            small,
+            per_channel=True,
+            weight_type=QuantType.QInt8,
+            op_types_to_quantize=["MatMul", "Attention"],
+            extra_options={"DefaultTensorType": FLOAT32},
+        )
+        content = small.read_bytes()
+    check_graph(content)
+    return content
+
+
+def check_graph(content: bytes) -> None:
+    """Refuse a graph that is none, points outside itself, or needs operators that ONNX Runtime does not bring.
+
+    Raises
+    ------
+    UserError
+        Says what is wrong.
+    """
+    onnx: Any = extra("onnx", "onnx")
+    try:
+        model = onnx.load_model_from_string(content)
+        _refuse_foreign(model)
+        onnx.checker.check_model(model)
+    except (onnx.checker.ValidationError, ValueError, RuntimeError) as exc:
+        raise UserError(f"the ONNX graph cannot be used: {exc}", "Export the student again.") from exc
+    except Exception as exc:
+        if type(exc).__name__ != "DecodeError":
+            raise
+        raise UserError("the ONNX graph cannot be used: it is no ONNX file.", "Export the student again.") from exc
+
+
+def _refuse_foreign(model: Any) -> None:
+    foreign = {node.domain for node in model.graph.node} - KNOWN_DOMAINS
+    if foreign:
+        raise ValueError(f"it needs operators of {', '.join(sorted(foreign))}")
+    outside = [tensor.name for tensor in model.graph.initializer if tensor.external_data]
+    if outside:
+        raise ValueError(f"{outside[0]} lies in another file")
+
+
+def _trace(network: Any, path: Path) -> None:
+    """Write the plain graph; attention is written out meanwhile, as the optimiser knows it."""
+    accepted = inspect.signature(network.forward).parameters
+    names = [name for name in ("input_ids", "attention_mask", "token_type_ids") if name in accepted]
+    example = torch.ones((2, 9), dtype=torch.int64)
+    values = tuple(torch.zeros_like(example) if name == "token_type_ids" else example for name in names)
+    attention = network.config._attn_implementation
+    network.set_attn_implementation("eager")
+    try:
+        with warnings.catch_warnings(), torch.inference_mode():
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                _Logits(network, names).eval(), values, str(path), dynamo=False, opset_version=OPSET,
+                input_names=names, output_names=["logits"],
+                dynamic_axes={name: {0: "n", 1: "tokens"} for name in names} | {"logits": {0: "n"}},
+            )  # fmt: skip
+    finally:
+        network.set_attn_implementation(attention)
+
+
+class _Logits(torch.nn.Module):
+    """A network that takes its inputs by place and answers with a tensor, as tracing wants it."""
+
+    def __init__(self, network: Any, names: Sequence[str]) -> None:
+        super().__init__()
+        self.network = network
+        self.names = names
+
+    def forward(self, *values: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.network(**dict(zip(self.names, values, strict=True))).logits
+        return logits
+
+
+def _fused(path: Path, config: Any) -> bytes:
+    if config.model_type not in FUSED_AS_BERT:
+        return path.read_bytes()
+    from onnxruntime.transformers.optimizer import optimize_model
+
+    optimised = optimize_model(
+        str(path), "bert", config.num_attention_heads, config.hidden_size, opt_level=0, only_onnxruntime=False
+    )
+    fused = path.with_name("fused.onnx")
+    optimised.save_model_to_file(str(fused))
+    return fused.read_bytes()
+
+
+def _session(graph: bytes, n_threads: int) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = n_threads
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
