@@ -13,7 +13,8 @@ from jinja2 import meta
 
 from understudy.evaluation import Interval, TrustMeasure
 from understudy.records import Span
-from understudy.report.data import Disagreement, NoiseTrial, Remark
+from understudy.report.as_json import report_json
+from understudy.report.data import Disagreement, Distrusted, NoiseTrial, Remark
 from understudy.report.figures import draw_figures
 from understudy.report.page import Page, _cut, _printed, _trust_verdict, environment, in_words, render
 from understudy.settings import Codebook, Label
@@ -277,6 +278,19 @@ def test_recipes_against_noise_say_what_they_did_and_why_not(six_labels, page):
     assert "gold-x4 gold mixed in1200.4500.3900.060 [0.010, 0.110]used" in text
     assert "-0.010 [-0.040, 0.020]did not win" in text
     assert "— the answers do not differnot tried" in text
+
+
+def test_labels_that_gold_distrusts_are_shown_with_their_texts(six_labels, page):
+    assert "Labels that gold distrusts" not in Reader(page).text
+    label = Distrusted("teacher-1000", "p7", "a <b>fine</b> film\u202e", "no", 0.125, visits=8, zeros=6)
+    found = replace(six_labels, distrusted=(label,))
+    text = Reader(printed(found)).text
+    assert "p7no0.1256 of 8a <b>fine</b> film" in text
+    assert "\u202e" not in text
+    kept = report_json(found)["distrusted"]
+    assert kept == [
+        {"arm": "teacher-1000", "document_id": "p7", "value": "no", "weight": 0.125, "visits": 8, "zeros": 6}
+    ]
 
 
 @pytest.mark.parametrize(("sign", "low", "high", "verdict"), [(1, 0.1, 0.2, "trust"), (1, -0.2, -0.1, "consistency"),

@@ -37,6 +37,7 @@ from understudy.report.data import (
     ArmResult,
     ConsistencyLevel,
     Disagreement,
+    Distrusted,
     PairedCheck,
     ReportData,
     TeacherResult,
@@ -160,6 +161,7 @@ def _data(project: Project, found: _Findings) -> ReportData:
         commands=("understudy run",),
         wall_s=time.monotonic() - project.opened_at,
         noise=tuple(trial for arm in found.arms for trial in arm.noise),
+        distrusted=tuple(_distrusted(project, found)),
     )
 
 
@@ -279,6 +281,19 @@ def _disagreements(project: Project, found: _Findings) -> tuple[Disagreement, ..
         if len({d.value, value, _value(found.annotations, d) or d.value}) > 1
     ]
     return tuple(sorted(listed, key=lambda item: -item.confidence)[:MOST_DISAGREEMENTS])
+
+
+def _distrusted(project: Project, found: _Findings) -> Iterator[Distrusted]:
+    """The labels that gold texts trusted least in the training of the recommended student."""
+    arm = next((arm for arm in found.arms if arm.name == found.recommended), None)
+    if arm is None or not arm.distrusted:
+        return
+    gold = project.gold_of(Role.DEMO) + project.gold_of(Role.DEV)
+    texts = {document.id: document.text for document in (*project.candidates, *gold)}
+    for label in arm.distrusted:
+        value = project.task.from_json(label.value)
+        text = texts[label.document_id]
+        yield Distrusted(arm.name, label.document_id, text, value, label.weight, label.visits, label.zeros)
 
 
 def _value(annotations: Mapping[str, Annotation], document: Document) -> Any:

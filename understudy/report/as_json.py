@@ -9,7 +9,7 @@ from typing import Any
 from understudy.evaluation import Interval
 from understudy.evaluation.finite import finite_or_none
 from understudy.records import Outcome, Role, Span, Value
-from understudy.report.data import ArmResult, Disagreement, ReportData, TeacherResult
+from understudy.report.data import ArmResult, Disagreement, Distrusted, ReportData, TeacherResult
 from understudy.report.derived import calibration_of, family_of
 
 
@@ -42,6 +42,7 @@ def report_json(data: ReportData) -> dict[str, Any]:
         "comparisons": [comparison.to_json() for comparison in data.comparisons],
         "teacher": _teacher(data.teacher),
         "disagreements": [_without_text(item) for item in data.disagreements],
+        "distrusted": [_distrusted(item) for item in data.distrusted],
         "remarks": [{"level": r.level, "title": r.title, "details": list(r.details)} for r in data.remarks],
         "notes": list(data.notes),
         "provenance": dict(data.provenance),
@@ -115,6 +116,17 @@ def _without_text(item: Disagreement) -> dict[str, Any]:
         "teacher": _value(item.teacher),
         "student": _value(item.student),
         "confidence": finite_or_none(item.confidence),
+    }
+
+
+def _distrusted(item: Distrusted) -> dict[str, Any]:
+    return {
+        "arm": item.arm,
+        "document_id": item.document_id,
+        "value": _value(item.value),
+        "weight": finite_or_none(item.weight),
+        "visits": item.visits,
+        "zeros": item.zeros,
     }
 
 

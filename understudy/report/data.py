@@ -189,6 +189,27 @@ class NoiseTrial:
 
 
 @dataclass(frozen=True)
+class Distrusted:
+    """A training label that gold texts gave little weight (automatic reweighting).
+
+    Attributes
+    ----------
+    arm : whose student was trained with it.
+    value : the label.
+    weight : mean over the steps that contained it; 1 is what plain training gives.
+    visits, zeros : those steps, and the ones in which it got no weight at all.
+    """
+
+    arm: str
+    document_id: str
+    text: str
+    value: Value
+    weight: float
+    visits: int
+    zeros: int
+
+
+@dataclass(frozen=True)
 class ReportData:
     """Everything a report prints."""
 
@@ -214,3 +235,4 @@ class ReportData:
     commands: tuple[str, ...] = ()
     wall_s: float = 0.0
     noise: tuple[NoiseTrial, ...] = ()
+    distrusted: tuple[Distrusted, ...] = ()

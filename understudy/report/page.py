@@ -22,7 +22,7 @@ from markupsafe import Markup
 from understudy.evaluation import Interval, TrustMeasure, TrustReport
 from understudy.records import Outcome, Role, Value
 from understudy.report import words
-from understudy.report.data import ArmResult, ConsistencyLevel, Disagreement, NoiseTrial, ReportData
+from understudy.report.data import ArmResult, ConsistencyLevel, Disagreement, Distrusted, NoiseTrial, ReportData
 from understudy.report.derived import (
     Calibration,
     Mistake,
@@ -144,6 +144,19 @@ class NoiseRow:
 
 
 @dataclass(frozen=True)
+class DistrustedRow:
+    """One training label that gold texts gave little weight, with the start of its text."""
+
+    document_id: str
+    value: str
+    weight: float
+    visits: int
+    zeros: int
+    shown: tuple[Piece, ...]
+    is_cut: bool
+
+
+@dataclass(frozen=True)
 class DisagreementView:
     """One text on which teacher, student and human differ, cut in what is shown and what is folded."""
 
@@ -183,6 +196,7 @@ class Page:
     arms: tuple[ArmRow, ...]
     is_exclusive: bool
     noise: tuple[NoiseRow, ...]
+    distrusted: tuple[DistrustedRow, ...]
     confusions: tuple[ConfusionView, ...]
     main: tuple[ArmResult, ...]
     labels: tuple[LabelRow, ...]
@@ -227,6 +241,7 @@ def view(data: ReportData, figures: Sequence[Picture], json_name: str, figures_f
         arms=tuple(_arm_row(data, arm) for arm in data.arms),
         is_exclusive=any(arm.confusion is not None for arm in data.arms),
         noise=tuple(_noise_row(trial) for trial in data.noise),
+        distrusted=tuple(_distrusted(item) for item in data.distrusted),
         confusions=_confusions(data, by_name),
         main=tuple(main_labellers(data)),
         labels=_label_rows(data),
@@ -386,6 +401,19 @@ def _disagreement(item: Disagreement) -> DisagreementView:
         shown=tuple(pieces(item.text[:cut])),
         folded=tuple(pieces(item.text[cut:])),
         n_characters=len(item.text),
+    )
+
+
+def _distrusted(item: Distrusted) -> DistrustedRow:
+    cut = _cut(item.text)
+    return DistrustedRow(
+        document_id=item.document_id,
+        value=in_words(item.value, "no label"),
+        weight=item.weight,
+        visits=item.visits,
+        zeros=item.zeros,
+        shown=tuple(pieces(item.text[:cut])),
+        is_cut=cut < len(item.text),
     )
 
 
