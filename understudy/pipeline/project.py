@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from understudy.codebook import Task, codebook_digest, task_of
 from understudy.corpus import GoldLedger, read_documents, same_text_key, split_gold, text_digest
 from understudy.errors import UserError
-from understudy.journal import Journal
+from understudy.journal import Journal, salvage
 from understudy.pipeline.listener import Listener, SilentListener
 from understudy.pipeline.pricing import priced
 from understudy.records import Document, HumanLabel, Remark, Role
@@ -198,6 +198,10 @@ class Project:
         from understudy.pipeline.status import backup
 
         return backup(self, target)
+
+    def salvage(self, target: Path) -> Mapping[str, int]:
+        """Copy what can be read of a damaged journal to a new one, leaving it alone; rows saved of each table."""
+        return salvage(self.folder / JOURNAL_NAME, target)
 
     def check(self) -> tuple[Remark, ...]:
         """What a careful colleague would notice; changes nothing."""
