@@ -178,6 +178,42 @@ class StudentContract:
         with pytest.raises(NotFittedError):
             copy.save(self.tmp_path / "student")
 
+    def test_parameters_are_stored_as_given_and_every_one_can_be_set(self):
+        """scikit-learn's check_parameters_default_constructible, check_get_params_invariance, check_set_params."""
+        student = self.make(task_with("plus", "minus", "none"))
+        for name, value in student.get_params(deep=False).items():
+            assert getattr(student, name) is value
+            assert student.set_params(**{name: value}) is student
+        with pytest.raises(ValueError, match="Invalid parameter"):
+            student.set_params(no_such_parameter=1)
+
+    def test_fit_changes_no_parameter_and_no_input_and_learns_attributes_that_end_in_an_underscore(self):
+        """check_dont_overwrite_attributes, check_estimators_overwrite_params, check_readonly_memmap_input."""
+        documents, columns = toy(8)
+        targets, weights = np.eye(3)[columns], np.ones(24)
+        for array in (targets, weights):
+            array.flags.writeable = False
+        student = self.make(task_with("plus", "minus", "none"))
+        before, known = dict(student.get_params(deep=False)), set(vars(student))
+        assert student.fit(documents, targets, sample_weight=weights) is student
+        after = student.get_params(deep=False)
+        assert all(after[name] is value for name, value in before.items())
+        learned = set(vars(student)) - known
+        assert {name for name in learned if not name.startswith("_") and not name.endswith("_")} == set()
+
+    def test_fitting_again_forgets_and_predicting_changes_nothing(self):
+        """check_fit_idempotent, check_dict_unchanged, check_methods_subset_invariance."""
+        documents, _ = toy(6)
+        student = self.fitted()
+        first = student.predict_proba(documents)
+        state = {name: id(value) for name, value in vars(student).items()}
+        np.testing.assert_allclose(student.predict_proba(documents[3:9]), first[3:9], atol=1e-6)
+        assert {name: id(value) for name, value in vars(student).items()} == state
+        student.fit(toy(4, seed=9)[0], np.eye(3)[(toy(4, seed=9)[1] + 1) % 3])
+        shown, columns = toy()
+        again = student.fit(shown, np.eye(3)[columns]).predict_proba(documents)
+        np.testing.assert_array_equal(again, first)
+
     def test_init_stores_and_fit_learns(self):
         student = self.make(task_with("plus", "minus", "none"))
         assert not [name for name in vars(student) if name.endswith("_")]
@@ -428,6 +464,22 @@ class TestDecoder(StudentContract):
         return DecoderStudent(
             task, model, rank=8, learning_rate=1e-2, batch_size=16, epochs=6, max_tokens=32, seed=seed
         )
+
+
+def test_a_grid_search_of_scikit_learn_works_on_linear(tiny_bert):
+    """Its folds index documents and targets; its score is `score`."""
+    from sklearn.model_selection import GridSearchCV, KFold
+
+    documents, columns = toy(40)
+    encoder = load_encoder(EmbeddingSettings(model=str(tiny_bert), max_tokens=32), None)
+    student = LinearStudent(task_with("plus", "minus", "none"), encoder, folds=2, ngrams=False)
+    folds = KFold(3, shuffle=True, random_state=0)
+    search = GridSearchCV(student, {"c": [(1e-9,), (10.0,)]}, cv=folds, error_score="raise")
+    search.fit(documents, np.eye(3)[columns])
+    assert search.best_params_ == {"c": (10.0,)}
+    assert search.best_score_ > 0.85
+    assert search.cv_results_["mean_test_score"][0] < 0.6
+    assert search.best_estimator_.predict(documents[:1]) == ["plus"]
 
 
 def test_every_student_is_held_to_the_contract():
