@@ -17,6 +17,7 @@ from typer.exceptions import TyperException
 
 from understudy.cli import (
     annotate,
+    audit,
     backup,
     check,
     compare_teachers,
@@ -50,6 +51,7 @@ COMMANDS = (
     report,
     estimate,
     compare_teachers,
+    audit,
     run,
     resume,
     status,
