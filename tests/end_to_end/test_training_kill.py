@@ -36,8 +36,8 @@ def outcome(finished):
 
 def test_t01_killed_ten_times_training_ends_as_if_never_killed(nursery, tmp_path):
     whole = nursery(tmp_path / "whole")
-    assert not whole["remarks"]
-    points = np.random.default_rng().integers(1, 30, N_KILLS)
+    assert not any("went on" in remark for remark in whole["remarks"])
+    points = np.random.default_rng().integers(1, 20, N_KILLS)
     kills = [nursery(tmp_path / "killed", point) for point in points]
     finished = nursery(tmp_path / "killed")
     assert kills[0] is None, points
@@ -46,13 +46,13 @@ def test_t01_killed_ten_times_training_ends_as_if_never_killed(nursery, tmp_path
 
 def test_t01_going_on_says_from_where_and_repeats_no_finished_step(nursery, tmp_path):
     whole = nursery(tmp_path / "whole")
-    assert nursery(tmp_path / "killed", 40) is None
+    assert nursery(tmp_path / "killed", 30) is None
     kept = {path.name for path in (tmp_path / "killed").glob("step-*")}
     step = max(int(name.removeprefix("step-")) for name in kept)
     assert step > 1
     finished = nursery(tmp_path / "killed")
     assert finished["first_step"] == step + 1
-    assert finished["remarks"] == [f"Training went on after step {step} of 9, from its checkpoint."]
+    assert finished["remarks"][0] == f"Training went on after step {step} of 6, from its checkpoint."
     assert outcome(finished) == outcome(whole)
 
 

@@ -53,7 +53,7 @@ def train(model, folder, point):
     sys.addaudithook(death.at_operation)
     encoder_module.Checkpoints = lambda path: Checkpoints(path, every_s=0.0)
     documents, targets = texts(24, ("good", "bad", "great", "awful"))
-    student = EncoderStudent(TASK, model, learning_rate=2e-3, epochs=3, batch_size=8, patience=1, reweight=True)
+    student = EncoderStudent(TASK, model, learning_rate=2e-3, epochs=2, batch_size=8, patience=1, reweight=True)
     done = []
 
     def on_progress(step):

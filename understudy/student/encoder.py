@@ -38,6 +38,11 @@ COLUMNS = "understudy.columns"
 """Name, among the weights, of the columns of labels that have examples."""
 
 
+LEARNED_FROM_DEV = (
+    "Gold dev texts weighed the training labels: figures on gold dev are too good, those on test are not."
+)
+
+
 class EncoderStudent(Student):
     """Any Hugging Face encoder, fine-tuned on soft targets.
 
@@ -126,7 +131,7 @@ class EncoderStudent(Student):
                 checkpoints,
             )  # fmt: skip
         self.epochs_, self.history_ = trained.epochs, trained.history
-        self.remarks_ += trained.remarks
+        self.remarks_ += trained.remarks + ((LEARNED_FROM_DEV,) if self.reweight else ())
 
     @property
     def weights_(self) -> FloatArray | None:
