@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fakellm import delay, ok, serving, status
+from invariants import check_invariants
 
 from understudy.codebook import Codebook, Label, task_of
 from understudy.errors import TeacherError
@@ -45,9 +46,9 @@ def teacher(provider, journal, clock=None, **changes):
 
 def annotate(url, path, n, **changes):
     with Journal.open(path) as journal:
-        return {
-            a.document_id: a for a in teacher(OpenAICompatible(url, "m"), journal, **changes).annotate(documents(n))
-        }
+        annotations = list(teacher(OpenAICompatible(url, "m"), journal, **changes).annotate(documents(n)))
+    check_invariants(path, documents(n), annotations)
+    return {a.document_id: a for a in annotations}
 
 
 def in_turn(*actions):

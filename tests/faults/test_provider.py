@@ -12,6 +12,7 @@ import time
 import numpy as np
 import pytest
 from fakellm import close_after, completion, delay, drip, hang, ok, raw, refuse, serving, status, truncate
+from invariants import check_invariants
 
 from understudy.codebook import Codebook, Label, task_of
 from understudy.errors import BudgetSpent, TeacherError, UserError
@@ -49,11 +50,11 @@ def teacher_for(url, journal, clock=None, repair=True, choose=None, key=KEY, **c
 
 
 def annotate(url, path, texts, **changes):
-    """Annotations by document id; invariant I6: every document in exactly one."""
+    """Annotations by document id, after the invariants were checked."""
     asked = documents(texts) if isinstance(texts, int) else [Document(f"d{i}", text) for i, text in enumerate(texts)]
     with Journal.open(path) as journal:
         annotations = list(teacher_for(url, journal, **changes).annotate(asked))
-    assert sorted(a.document_id for a in annotations) == sorted(d.id for d in asked)
+    check_invariants(path, asked, annotations, [KEY])
     return {a.document_id: a for a in annotations}
 
 
