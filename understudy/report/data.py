@@ -203,7 +203,7 @@ class Distrusted:
     arm: str
     document_id: str
     text: str
-    value: Value
+    value: Value | None
     weight: float
     visits: int
     zeros: int

@@ -139,7 +139,7 @@ class EncoderStudent(Student):
 
         Shape (n,), in the order of the documents whose `sample_weight` is above 0; nan where a text was never visited.
         """
-        return None if self.history_ is None else self.history_.means()
+        return None if self.history_ is None else self.history_.means().astype(np.float64)
 
     def distrusted(self, n: int) -> list[Distrust]:
         """The at most `n` training documents that gold texts gave the least weight; none without `reweight`."""
