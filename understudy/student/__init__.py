@@ -1,7 +1,7 @@
 """Learns: documents and soft targets in, probabilities in codebook order out. Judges nothing, chooses no threshold."""
 
 from understudy.student.auto import AutoStudent
-from understudy.student.base import Step, Student
+from understudy.student.base import Labelled, Step, Student
 from understudy.student.contrastive import ContrastiveStudent
 from understudy.student.decoder import DecoderStudent
 from understudy.student.encoder import EncoderStudent
@@ -16,6 +16,7 @@ __all__ = [
     "ContrastiveStudent",
     "DecoderStudent",
     "EncoderStudent",
+    "Labelled",
     "LinearStudent",
     "StaticStudent",
     "Step",

@@ -78,6 +78,7 @@ class AutoStudent(Student):
                 examples.weights,
                 None if dev is None else (dev.documents, dev.targets),
                 tell.step,
+                answers=examples.answers,
             )
             tell.finished()
         evidence = [_evidence(name, student, dev) for name, student in candidates.items()]

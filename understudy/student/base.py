@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from understudy.student.reweighting import Distrust
 
 FloatArray = NDArray[np.float64]
+Answers = Sequence[Sequence[Value]]
+"""What was said about each document; nothing where nobody knows."""
 
 SUM_TOLERANCE = 1e-6
 
@@ -38,11 +40,26 @@ class Examples(NamedTuple):
     documents : n of them.
     targets : shape (n, K), columns in codebook order, in [0, 1]; rows sum to 1 where labels exclude each other.
     weights : shape (n,), >= 0, mean 1.
+    answers : n sequences of values.
     """
 
     documents: Sequence[Document]
     targets: FloatArray
     weights: FloatArray
+    answers: Answers
+
+
+class Labelled(NamedTuple):
+    """What a student says about n documents.
+
+    Attributes
+    ----------
+    values : n of them, decided with its thresholds.
+    probabilities : shape (n, K), that the label holds; of spans, that the text has one of that label.
+    """
+
+    values: list[Value]
+    probabilities: FloatArray
 
 
 class Step(NamedTuple):
@@ -91,8 +108,9 @@ class Student(BaseEstimator, ABC):  # type: ignore[misc]
         dev: tuple[Sequence[Document], FloatArray] | None = None,
         on_progress: Report | None = None,
         workspace: Path | None = None,
+        answers: Answers | None = None,
     ) -> Self:
-        """Learn from documents and soft targets.
+        """Learn from documents and soft targets; students of spans learn from the answers instead.
 
         Parameters
         ----------
@@ -104,6 +122,9 @@ class Student(BaseEstimator, ABC):  # type: ignore[misc]
         on_progress : called after every batch.
         workspace : folder of this training alone, in which a killed one is gone on with; remove it once the student is
             saved. Students that learn in seconds do not use it.
+        answers : what was said about each document, several values where it was said repeatedly; a document without
+            any counts for nothing. None takes the documents' own values, as for `dev`. Only students of spans read it,
+            and of `targets` they take the labels present and no more.
 
         Raises
         ------
@@ -112,8 +133,8 @@ class Student(BaseEstimator, ABC):  # type: ignore[misc]
         ValueError
             If shapes or ranges are not as above.
         """
-        examples = _examples(self.task, documents, targets, sample_weight)
-        checked_dev = None if dev is None or not len(dev[0]) else _examples(self.task, dev[0], dev[1], None)
+        examples = _examples(self.task, documents, targets, sample_weight, answers)
+        checked_dev = None if dev is None or not len(dev[0]) else _examples(self.task, dev[0], dev[1], None, None)
         self.thresholds_ = np.full(len(self.task.labels), np.nan)
         self.remarks_ = tuple(_remarks(self.task, examples))
         self._workspace = workspace
@@ -122,6 +143,8 @@ class Student(BaseEstimator, ABC):  # type: ignore[misc]
 
     def predict_proba(self, documents: Sequence[Document]) -> FloatArray:
         """Probabilities of shape (n, K), columns in codebook order; rows sum to 1 in a classification.
+
+        Of spans: that the text has one of that label, ``1 - prod(1 - p)`` over its words.
 
         Raises
         ------
@@ -135,10 +158,26 @@ class Student(BaseEstimator, ABC):  # type: ignore[misc]
 
     def predict(self, documents: Sequence[Document]) -> list[Value]:
         """Values, decided with the student's thresholds."""
-        return self.decode(self.predict_proba(documents))
+        return self.label(documents).values
+
+    def label(self, documents: Sequence[Document]) -> Labelled:
+        """Values and probabilities at the price of one; for every kind of task."""
+        probabilities = self.predict_proba(documents)
+        return Labelled(self.decode(probabilities), probabilities)
+
+    def token_scores(self, documents: Sequence[Document]) -> list[FloatArray]:
+        """Per document, the distribution of each decision made in it: shape (decisions, classes).
+
+        A student of whole texts makes one decision a text, and this is its row of `predict_proba`; students of spans
+        decide about every word, with rows that sum to 1. A text without words has shape (0, classes).
+        """
+        return [row[None, :] for row in self.predict_proba(documents)]
 
     def decode(self, probabilities: FloatArray) -> list[Value]:
-        """Values from probabilities of shape (n, K), decided with the student's thresholds."""
+        """Values from probabilities of shape (n, K), decided with the student's thresholds.
+
+        Raises ValueError for spans, whose places such probabilities do not hold: use `label` or `predict`.
+        """
         return self.task.decode(probabilities, self.thresholds_)
 
     def score(self, documents: Sequence[Document], targets: FloatArray) -> float:
@@ -246,12 +285,20 @@ def _say_nothing(step: Step) -> None:
 
 
 def _examples(
-    task: Task, documents: Sequence[Document], targets: FloatArray, sample_weight: FloatArray | None
+    task: Task,
+    documents: Sequence[Document],
+    targets: FloatArray,
+    sample_weight: FloatArray | None,
+    answers: Answers | None,
 ) -> Examples:
     weights = np.ones(len(documents)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     targets = np.asarray(targets, dtype=np.float64)
     _refuse_shapes(task, len(documents), targets, weights)
     _refuse_ranges(task, targets, weights)
+    if answers is None:
+        answers = [() if document.value is None else (document.value,) for document in documents]
+    if len(answers) != len(documents):
+        raise ValueError(f"there are {len(answers)} answers for {len(documents)} documents")
     counts = np.flatnonzero(weights > 0)
     if not len(counts):
         raise UserError(
@@ -260,7 +307,12 @@ def _examples(
             "Label some documents first.",
         )
     kept = weights[counts]
-    return Examples([documents[int(row)] for row in counts], targets[counts], kept / kept.mean())
+    return Examples(
+        [documents[int(row)] for row in counts],
+        targets[counts],
+        kept / kept.mean(),
+        [answers[int(row)] for row in counts],
+    )
 
 
 def _refuse_shapes(task: Task, n: int, targets: FloatArray, weights: FloatArray) -> None:
