@@ -312,6 +312,44 @@ class ValidationRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Selection:
+    """One pool document that the learning loop chose.
+
+    Attributes
+    ----------
+    arm : ``random`` if it was drawn by lot, ``chosen`` if a strategy picked it.
+    probability : how likely it was to be drawn into its round's random arm; None for one that a strategy picked.
+    """
+
+    document_id: str
+    arm: str
+    probability: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One batch of the learning loop, stored before the teacher is asked about it.
+
+    Attributes
+    ----------
+    loop : fingerprint of all that the choice depends on.
+    number : 0 for the seed set.
+    strategy : that picked the documents which were not drawn by lot.
+    seed : of the project; with the number it gives every draw of the round.
+    n_candidates : documents that had not been chosen before.
+    at : UTC, ISO 8601.
+    """
+
+    loop: str
+    number: int
+    strategy: str
+    seed: int
+    n_candidates: int
+    selections: tuple[Selection, ...]
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Remark:
     """One finding about codebook, data or machine; `level` is ok, note, warning or error."""
 

@@ -84,6 +84,8 @@ class DataSettings(Table):
     id: str = Field("id", description="Column of the identifier; read verbatim as a string.")
     text: str = Field("text", description="Column of the text.")
     label: str = Field("label", description="Column of the human label.")
+    head: str | None = Field(None, description="Relations: column of the head, `[start, end]` in code points.")
+    tail: str | None = Field(None, description="Relations: column of the tail, `[start, end]` in code points.")
     role: str | None = Field(None, description="Column that says demo, dev or test; empty: split by [gold].")
     group: str | None = Field(None, description="Column whose equal values stay on one side of a split.")
     meta: tuple[str, ...] = Field((), description="Further columns to keep beside a document.")
@@ -344,6 +346,57 @@ class StudentSettings(Table):
     decoder: DecoderSettings = DecoderSettings()
 
 
+ChoiceOfTexts = Literal[
+    "random",
+    "least_confidence",
+    "margin",
+    "entropy",
+    "density",
+    "cal",
+    "k_means",
+    "typical",
+    "k_means_plus_plus",
+    "k_centre",
+    "badge",
+    "hybrid",
+    "evidence",
+]
+"""Strategies that need nothing but a student, embeddings or keywords."""
+
+
+class LearnSettings(Table):
+    """The loop that chooses which texts the teacher labels."""
+
+    enabled: bool = Field(False, description="Let `run` choose texts in rounds instead of labelling the whole pool.")
+    strategy: ChoiceOfTexts = Field("hybrid", description="Chooses in every round after the first.")
+    start: Literal["random", "typical", "k_means", "k_means_plus_plus", "k_centre", "evidence"] = Field(
+        "random", description="Chooses the first texts, before there is a student."
+    )
+    labels: int = Field(500, ge=2, description="Pool texts that are asked about at most.")
+    budget_usd: float | None = Field(
+        None, gt=0, description="End the loop once its labels have cost so much; empty: no limit but the teacher's."
+    )
+    schedule: Literal["linear", "quadratic"] = Field("linear", description="Equal batches, or growing ones.")
+    first: int = Field(50, ge=1, description="Texts of the first round; `linear`.")
+    batch: int = Field(50, ge=1, description="Texts of every further round; `linear`.")
+    rounds: int = Field(9, ge=1, description="Rounds after the first; `quadratic`.")
+    random_share: float = Field(
+        0.3, ge=0, le=1, description="Of each batch, drawn by lot: it shows whether choosing pays."
+    )
+    test_every: int = Field(3, ge=1, description="Rounds between two tests of choosing against drawing by lot.")
+    stop: tuple[Literal["agreement", "plateau"], ...] = Field(
+        ("agreement", "plateau"), description="Also stop when students no longer change, or gold dev no longer gains."
+    )
+    student: Literal["same"] | StudentKind = Field(
+        "same", description="Student of the rounds: `same` as student.kind, or a quicker one."
+    )
+    sub_pool: int = Field(50_000, ge=100, description="Texts, drawn by lot, that a strategy looks at in a round.")
+    keywords: tuple[str, ...] = Field((), description="Of a rare class, for `evidence`; `tax*` finds `taxes`.")
+    proposals: int = Field(
+        20, ge=0, description="Texts for a person to confirm as demonstrations where no gold text may be shown; 0: off."
+    )
+
+
 class ArmSettings(Table):
     """Which labellers are compared on the test texts."""
 
@@ -369,6 +422,7 @@ class Settings(Table):
     trust: TrustSettings = TrustSettings()
     gate: GateSettings = GateSettings()
     student: StudentSettings = StudentSettings()
+    learn: LearnSettings = LearnSettings()
     arms: ArmSettings = ArmSettings()
 
 

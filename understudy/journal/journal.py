@@ -26,6 +26,7 @@ from understudy.journal.rows import (
     BATCH_COLUMNS,
     HUMAN_LABEL_COLUMNS,
     REPLY_COLUMNS,
+    ROUND_COLUMNS,
     VALIDATION_COLUMNS,
     Decode,
     Encode,
@@ -41,6 +42,8 @@ from understudy.journal.rows import (
     reply_of,
     reply_row,
     request_row,
+    round_of,
+    round_row,
     stored,
     validation_of,
     validation_row,
@@ -55,6 +58,7 @@ from understudy.records import (
     Reply,
     Request,
     Role,
+    Round,
     Usage,
     ValidationRecord,
 )
@@ -312,6 +316,29 @@ class Journal:
     def validations(self) -> list[ValidationRecord]:
         """Every validation, in the order in which it was stored."""
         return [validation_of(row) for row in self._read(_selection(VALIDATION_COLUMNS, "validations order by id"))]
+
+    def add_round(self, chosen: Round) -> Future[None]:
+        """Append a round of the learning loop; a loop has each number once."""
+        return self._write(_insertion("rounds", ROUND_COLUMNS), [round_row(chosen)])
+
+    def rounds(self, loop: str) -> list[Round]:
+        """The rounds of a learning loop, the seed set first."""
+        rows = self._read(_selection(ROUND_COLUMNS, "rounds where loop = ? order by number"), (loop,))
+        return [round_of(row) for row in rows]
+
+    def loops(self) -> tuple[str, ...]:
+        """Every learning loop that has begun, oldest first."""
+        return tuple(loop for (loop,) in self._read("select loop from rounds group by loop order by min(id)"))
+
+    def add_round_result(self, loop: str, number: int, contents: str) -> Future[None]:
+        """Append how the student of a round did, as JSON."""
+        row = (loop, number, contents, now())
+        return self._write(_insertion("round_results", "loop, number, contents, at"), [row])
+
+    def round_results(self, loop: str) -> list[str]:
+        """How the students of a learning loop did, as JSON, one a finished round, the seed set's first."""
+        rows = self._read("select contents from round_results where loop = ? order by number", (loop,))
+        return [contents for (contents,) in rows]
 
     def add_human_labels(self, labels: Iterable[HumanLabel], encode: Encode) -> Future[None]:
         """Append what people said."""

@@ -84,7 +84,26 @@ def batches(connection: sqlite3.Connection) -> None:
     connection.execute("create index batch_events_by_batch on batch_events (batch_id)")
 
 
-MIGRATIONS: tuple[Migration, ...] = (first_tables, flags_and_validations, cached_tokens, batches)
+def learning_rounds(connection: sqlite3.Connection) -> None:
+    """Which documents each round of the learning loop chose and how, and how its student did."""
+    connection.execute(
+        "create table rounds (id integer primary key, loop text not null, number integer not null, "
+        "strategy text not null, seed integer not null, n_candidates integer not null, selections text not null, "
+        "at text not null, unique (loop, number))"
+    )
+    connection.execute(
+        "create table round_results (id integer primary key, loop text not null, number integer not null, "
+        "contents text not null, at text not null, unique (loop, number))"
+    )
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    first_tables,
+    flags_and_validations,
+    cached_tokens,
+    batches,
+    learning_rounds,
+)
 
 
 def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:

@@ -20,6 +20,8 @@ from understudy.records import (
     Provenance,
     Reply,
     Request,
+    Round,
+    Selection,
     ValidationRecord,
     Value,
 )
@@ -34,6 +36,7 @@ ANNOTATION_COLUMNS = (
 VALIDATION_COLUMNS = "codebook, contents, teacher, prompt, documents, n, f1, low, high, at"
 HUMAN_LABEL_COLUMNS = "document_id, text_sha256, value, annotator, source, created_at"
 BATCH_COLUMNS = "id, teacher, url, request_keys, at_most_usd, created_at"
+ROUND_COLUMNS = "loop, number, strategy, seed, n_candidates, selections, at"
 REPLY_COLUMNS = (
     "request_key, body, model, prompt_tokens, completion_tokens, cost_usd, latency_s, received_at, cached_tokens"
 )
@@ -148,6 +151,21 @@ def validation_of(row: Sequence[Any]) -> ValidationRecord:
     """The record of `VALIDATION_COLUMNS`."""
     codebook, contents, teacher, *rest = row
     return ValidationRecord(codebook, read(contents), read(teacher), *rest)
+
+
+def round_row(chosen: Round) -> tuple[object, ...]:
+    """Values for `ROUND_COLUMNS`."""
+    selections = json.dumps([[one.document_id, one.arm, one.probability] for one in chosen.selections])
+    return (
+        chosen.loop, chosen.number, chosen.strategy, chosen.seed, chosen.n_candidates, selections, chosen.at or now(),
+    )  # fmt: skip
+
+
+def round_of(row: Sequence[Any]) -> Round:
+    """The record of `ROUND_COLUMNS`."""
+    loop, number, strategy, seed, n_candidates, selections, at = row
+    chosen = tuple(Selection(*each) for each in json.loads(selections))
+    return Round(loop, number, strategy, seed, n_candidates, chosen, at)
 
 
 def human_label_row(label: HumanLabel, encode: Encode) -> tuple[object, ...]:

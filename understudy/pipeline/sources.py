@@ -64,8 +64,16 @@ def teacher_set(project: Project, annotations: Mapping[str, Annotation]) -> Trai
     documents = _labelled(project.candidates, annotations)
     if project.settings.arms.teacher_on_demo and len(documents) < max(project.settings.arms.teacher, default=0):
         documents += _labelled(project.gold_of(Role.DEMO), annotations)
-    answers = [_answers(project, annotations[document.id]) for document in documents]
-    return TrainingSet(tuple(documents), tuple(answers), project.task.shares(answers))
+    return labelled_set(project, documents, annotations)
+
+
+def labelled_set(
+    project: Project, documents: Sequence[Document], annotations: Mapping[str, Annotation]
+) -> TrainingSet:
+    """Those of the documents that the teacher labelled, in the order given."""
+    kept = _labelled(documents, annotations)
+    answers = [_answers(project, annotations[document.id]) for document in kept]
+    return TrainingSet(tuple(kept), tuple(answers), project.task.shares(answers))
 
 
 def teacher_and_human(project: Project, teacher: TrainingSet, human: TrainingSet) -> tuple[TrainingSet, int]:

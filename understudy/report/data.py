@@ -189,6 +189,90 @@ class NoiseTrial:
 
 
 @dataclass(frozen=True)
+class PayoffTest:
+    """Students of equally many labels on gold dev: texts as the batches had them, against texts drawn by lot.
+
+    Attributes
+    ----------
+    n_labels : of each of the two.
+    batches, lot : headline F1; None where undefined.
+    difference, low, high : batches minus lot with its paired 95 % interval; None where undefined.
+    verdict : ``pays``, ``not shown`` or ``hurts``.
+    """
+
+    n_labels: int
+    batches: float | None
+    lot: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+    verdict: str
+
+
+@dataclass(frozen=True)
+class LearningRound:
+    """One finished round of the learning loop; counts are of all rounds so far but for `n_chosen` and `n_random`.
+
+    Attributes
+    ----------
+    number : 0 for the seed set.
+    strategy : that picked `n_chosen` texts; `n_random` were drawn by lot.
+    n_asked, n_labels : texts asked about, and those with a usable label.
+    f1, low, high : headline F1 of the round's student on gold dev with its 95 % interval; None where undefined.
+    kappa : agreement with the student before, on texts without a label; None for the first or where undefined.
+    cost_usd : paid to the teacher; None if unknown.
+    payoff : the test of choosing against drawing by lot, in the rounds that have one.
+    """
+
+    number: int
+    strategy: str
+    n_chosen: int
+    n_random: int
+    n_asked: int
+    n_labels: int
+    f1: float | None
+    low: float | None
+    high: float | None
+    kappa: float | None
+    cost_usd: float | None
+    payoff: PayoffTest | None = None
+
+
+@dataclass(frozen=True)
+class PoolShare:
+    """How frequent a label is in the pool by the teacher's labels: from the texts drawn by lot, and naively.
+
+    Attributes
+    ----------
+    share, low, high : from what was drawn by lot, weighed by how likely that was; None where it cannot be said.
+    naive : among all labelled texts, most of which were chosen.
+    """
+
+    label: str
+    share: float | None
+    low: float | None
+    high: float | None
+    naive: float
+
+
+@dataclass(frozen=True)
+class LearningCurve:
+    """What the learning loop did.
+
+    Attributes
+    ----------
+    stopped : why it ended; "" while it has not.
+    fell_back_at : number of the first round that drew by lot because choosing did not pay; None if none did.
+    shares : of every label in the pool.
+    """
+
+    rounds: tuple[LearningRound, ...]
+    stopped: str
+    fell_back_at: int | None
+    shares: tuple[PoolShare, ...] = ()
+
+
+@dataclass(frozen=True)
 class Distrusted:
     """A training label that gold texts gave little weight (automatic reweighting).
 
@@ -236,3 +320,4 @@ class ReportData:
     wall_s: float = 0.0
     noise: tuple[NoiseTrial, ...] = ()
     distrusted: tuple[Distrusted, ...] = ()
+    learning: LearningCurve | None = None
