@@ -3,7 +3,8 @@
     python examples/public_set.py SET_FOLDER PROJECT_FOLDER [--teacher MODEL] [--seed N] [--kind STUDENT]
 
 A set folder holds JSONL files, `stats.json` and `README.md`. Rows are `{"id", "text", "label", "llm": {MODEL: label
-or [labels]}}`; null is an answer nobody could read. The texts stay outside the repository, and so must the project.
+or [labels]}}`; null is an answer nobody could read. Entities have `tokens` and `tags`, relations `tokens`, `head` and
+`tail`. The texts stay outside the repository, and so must the project.
 It does not download anything and asks no model: the recorded labels of one model become the teacher.
 """
 
@@ -41,8 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error.message} {error.hint}".rstrip(), file=sys.stderr)
         return error.exit_code
     print("\n".join(made.lines()))
-    balance = Counter(item.label for item in made.roles.test)
-    print("test labels: " + ", ".join(f"{label} {n:,}" for label, n in balance.most_common()))
+    balance = Counter(label for item in made.roles.test for label in item.labels or ("(no span)",))
+    print("test texts with label: " + ", ".join(f"{label} {n:,}" for label, n in balance.most_common()))
     print(f"now: understudy run {given.project_folder}")
     return 0
 

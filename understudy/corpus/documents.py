@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from understudy.corpus.spans.marks import read_mark
 from understudy.corpus.tables import Row, column_cell, missing_column, read_rows
 from understudy.errors import UserError, did_you_mean
-from understudy.records import Document, Role, Value
+from understudy.records import Document, Role, Span, Value
 from understudy.settings import DataSettings
 
 ReadLabel = Callable[[str], Value | None]
@@ -146,12 +147,15 @@ class _Reading:
     def _document(self, row: Row, path: Path) -> Document:
         place = row.place(path)
         is_gold = self.read_label is not None
+        text = column_cell(row, self.data.text, path) or ""
         return Document(
             id=self._unique(_identifier(row, path, self.data.id), place),
-            text=column_cell(row, self.data.text, path) or "",
+            text=text,
             value=self._value(row, place) if is_gold else None,
             group=(row.cells.get(self.data.group) if self.data.group else None) or None,
             role=self._role(row, place) if is_gold else None,
+            head=self._mark(row, self.data.head, text, path),
+            tail=self._mark(row, self.data.tail, text, path),
             meta={name: cell for name in self.data.meta if (cell := row.cells.get(name)) is not None},
             source=f"{path.name}:{row.number}",
         )
@@ -170,6 +174,16 @@ class _Reading:
             return self.read_label(cell) if cell is not None and self.read_label is not None else None
         except UserError as exc:
             self.complaints.add(exc, place)
+            return None
+
+    def _mark(self, row: Row, column: str | None, text: str, path: Path) -> Span | None:
+        if column is None:
+            return None
+        cell = column_cell(row, column, path) or ""
+        try:
+            return read_mark(cell, text)
+        except UserError as exc:
+            self.complaints.add(exc, row.place(path))
             return None
 
     def _fitting(self, document: Document, place: str) -> Document:

@@ -14,16 +14,19 @@ from typing import Any
 
 import numpy as np
 
+from understudy.corpus.spans.marks import write_mark
 from understudy.errors import UserError
 from understudy.settings import FILE_NAME
 from understudy.study.public import (
     Item,
+    Kind,
     choose_teacher,
     definitions,
+    kind_of,
+    null_label,
     read_items,
     read_readme,
     read_stats,
-    refuse_other_kinds,
     with_groups,
 )
 from understudy.study.splitting import Roles, assign
@@ -37,6 +40,7 @@ class Conversion:
     """What was made, and every choice on the way."""
 
     name: str
+    kind: Kind
     teacher: str | None
     positive: str | None
     labels: tuple[str, ...]
@@ -49,7 +53,7 @@ class Conversion:
 
     def lines(self) -> Iterator[str]:
         """The conversion in words."""
-        yield f"{self.name}: {len(self.labels)} labels, positive: {self.positive or 'none declared'}"
+        yield f"{self.name}: {self.kind}, {len(self.labels)} labels, positive: {self.positive or 'none declared'}"
         yield f"teacher: {self.teacher + ' (recorded)' if self.teacher else 'nearest-definition (no recorded answers)'}"
         for role, n in self.roles.counts().items():
             yield f"  {role:9} {n:6,} texts, {self.answered(role):6,} with an answer of the teacher"
@@ -73,7 +77,7 @@ def convert(set_folder: Path, project_folder: Path, options: Options) -> Convers
     Raises
     ------
     UserError
-        If the set is of another kind, the model unknown, the project folder taken or inside the repository.
+        If the model is unknown, the project folder taken or inside the repository.
     """
     refuse_repository(project_folder)
     if (project_folder / FILE_NAME).exists():
@@ -81,9 +85,9 @@ def convert(set_folder: Path, project_folder: Path, options: Options) -> Convers
             f"{project_folder} already holds a project.", "Name another folder, or remove that one yourself."
         )
     stats = read_stats(set_folder)
-    refuse_other_kinds(set_folder.name, stats["task"], options.as_texts)
+    kind = kind_of(stats, options.as_texts)
     teacher = choose_teacher(set_folder, stats, options.teacher)
-    items = with_groups([item.taught_by(teacher) for item in read_items(set_folder)], options.group_regex)
+    items = with_groups([item.taught_by(teacher) for item in read_items(set_folder, kind)], options.group_regex)
     roles = assign(items, np.random.default_rng(options.seed))
     return make_project(set_folder, project_folder, roles, teacher, options)
 
@@ -94,8 +98,9 @@ def make_project(
     """Write a project folder with these roles, whose texts hold the answers of `teacher`; replaces what is there."""
     stats, readme = read_stats(set_folder), read_readme(set_folder)
     labels, positive = labels_of(roles, stats)
+    kind = kind_of(stats, options.as_texts)
     remarks = tuple(_remarks(stats, readme, roles, teacher, options))
-    made = Conversion(set_folder.name, teacher, positive, labels, roles, remarks)
+    made = Conversion(set_folder.name, kind, teacher, positive, labels, roles, remarks)
     _write(project_folder, made, _toml(made, stats["title"], definitions(readme, labels), options))
     return made
 
@@ -103,7 +108,7 @@ def make_project(
 def labels_of(roles: Roles, stats: Any) -> tuple[tuple[str, ...], str | None]:
     """The labels that people gave, sorted, and the positive one of two, if the set tells."""
     everything = (*roles.pool, *roles.demo, *roles.dev, *roles.test, *roles.left_out)
-    labels = tuple(sorted({item.label for item in everything if item.label is not None}))
+    labels = tuple(sorted({label for item in everything for label in item.labels}))
     return labels, _positive(labels, stats.get("pos"))
 
 
@@ -141,15 +146,19 @@ def _remarks(stats: Any, readme: str, roles: Roles, teacher: str | None, options
     language = re.search(r"language: (\w+)", readme)
     if language and language[1] != "en":
         yield f"language is {language[1]}: the bundled encoder is English; set embedding.model to a multilingual one"
-    if stats["task"] == "relation":
+    if stats["task"] == "relation" and options.as_texts:
         yield "relations as texts: head between [E1] and [/E1], tail between [E2] and [/E2]"
 
 
 def _write(folder: Path, made: Conversion, toml: str) -> None:
     (folder / "data").mkdir(parents=True, exist_ok=True)
-    _write_rows(folder / "data" / "pool.jsonl", (_row(item) for item in made.roles.pool))
-    gold = ((item, role) for role in ("demo", "dev", "test") for item in getattr(made.roles, role))
-    _write_rows(folder / "data" / "gold.jsonl", (_row(i) | {"label": i.label, "role": role} for i, role in gold))
+    _write_rows(folder / "data" / "pool.jsonl", (_row(item, made.kind) for item in made.roles.pool))
+    gold = (
+        _row(item, made.kind) | {"label": _cell(item.label, made.kind), "role": role}
+        for role in ("demo", "dev", "test")
+        for item in getattr(made.roles, role)
+    )
+    _write_rows(folder / "data" / "gold.jsonl", gold)
     (folder / FILE_NAME).write_text(toml, encoding="utf-8")
 
 
@@ -158,27 +167,37 @@ def _write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
-def _row(item: Item) -> dict[str, Any]:
+def _row(item: Item, kind: Kind) -> dict[str, Any]:
     """Without the human label; an unreadable answer is a null in a list, no answer is no cell."""
     row: dict[str, Any] = {"id": item.id, "text": item.text}
+    row |= {name: write_mark(mark) for name, mark in (("head", item.head), ("tail", item.tail)) if mark is not None}
     if item.group is not None:
         row["group"] = item.group
     if item.answers:
-        is_plain = len(item.answers) == 1 and item.answers[0] is not None
-        row["teacher"] = item.answers[0] if is_plain else list(item.answers)
+        answers = [_cell(answer, kind) for answer in item.answers]
+        is_plain = len(answers) == 1 and isinstance(answers[0], str)
+        row["teacher"] = answers[0] if is_plain else answers
     return row
+
+
+def _cell(text: str | None, kind: Kind) -> Any:
+    """A label as it stands in a JSON lines file."""
+    return json.loads(text) if kind == "entities" and text is not None else text
 
 
 def _toml(made: Conversion, title: str, meanings: dict[str, str], options: Options) -> str:
     lines = ["[project]", f"name = {_quoted(made.name)}", f"seed = {options.seed}", ""]
-    lines += ["[codebook]", 'kind = "classification"', f"instructions = {_quoted(title)}"]
-    lines += [f"positive = {_quoted(made.positive)}"] if made.positive else []
+    lines += ["[codebook]", f"kind = {_quoted(made.kind)}", f"instructions = {_quoted(title)}"]
+    lines += [f"positive = {_quoted(made.positive)}"] if made.positive and made.kind == "classification" else []
+    null = null_label(made.labels) if made.kind == "relations" else None
+    lines += [f"null = {_quoted(null)}"] if null is not None else []
     for label in made.labels:
         lines += ["", "[[codebook.labels]]", f"name = {_quoted(label)}"]
         lines += [f"definition = {_quoted(meanings[label])}"] if label in meanings else []
     pool = '["data/pool.jsonl"]' if made.roles.pool else "[]"
     lines += ["", "[data]", f"pool = {pool}", 'gold = ["data/gold.jsonl"]', 'role = "role"']
     texts = [item for role in (made.roles.pool, made.roles.demo, made.roles.dev, made.roles.test) for item in role]
+    lines += ['head = "head"', 'tail = "tail"'] if made.kind == "relations" else []
     lines += ['group = "group"'] if any(item.group for item in texts) else []
     lines += ['overlong = "keep"'] if any(len(item.text) > OVERLONG for item in texts) else []
     lines += ["", "[teacher]"]

@@ -104,7 +104,7 @@ def _draw(items: Sequence[Item], n: int, rng: np.random.Generator) -> tuple[list
     for item in items:
         units.setdefault(item.group or " ".join(item.text.split()), []).append(item)
     keys = sorted(units)
-    order = sorted(rng.permutation(len(keys)), key=lambda i: units[keys[i]][0].label or "")
+    order = sorted(rng.permutation(len(keys)), key=lambda i: units[keys[i]][0].labels)
     n_units = min(len(keys), max(1, round(n * len(keys) / len(items))))
     spots = np.floor((np.arange(n_units) + rng.random()) * len(keys) / n_units).astype(int)
     chosen = {item.id for spot in spots for item in units[keys[order[spot]]]}

@@ -24,7 +24,7 @@ from understudy.records import Document
 from understudy.settings import Codebook, Label
 from understudy.study.conversion import Options, labels_of, make_project, refuse_repository
 from understudy.study.file import Study, StudyTask, as_text
-from understudy.study.public import Item, read_items, read_stats, refuse_other_kinds, with_groups
+from understudy.study.public import Item, Kind, kind_of, null_label, read_items, read_stats, with_groups
 from understudy.study.splitting import Roles, assign_paired
 from understudy.teacher import RecordedTeacher
 
@@ -114,7 +114,12 @@ def open_task(study: Study, task: StudyTask, work: Path) -> tuple[TaughtTask, ..
 
 def rank_teachers(task: Task, dev: Sequence[Item]) -> list[Candidate]:
     """The models that were asked about nearly every dev text, best headline F1 first; ties by name."""
-    documents = [Document(item.id, item.text, item.label) for item in dev]
+    documents = [
+        Document(
+            item.id, item.text, None if item.label is None else task.read(item.label), head=item.head, tail=item.tail
+        )
+        for item in dev
+    ]
     models = sorted({model for item in dev for model in item.said})
     asked = [model for model in models if sum(model in item.said for item in dev) >= ASKED_SHARE * len(dev)]
     found = []
@@ -147,9 +152,9 @@ def _place(study: Study, task: StudyTask) -> Path | None:
 def _write_set(study: Study, task: StudyTask, place: Path, folder: Path) -> Iterator[tuple[str, str, Path]]:
     refuse_repository(folder)
     stats = read_stats(place)
-    refuse_other_kinds(place.name, stats["task"], task.as_texts)
-    roles = assign_paired(with_groups(list(read_items(place))), np.random.default_rng(0))
-    ranked = rank_teachers(_task(roles, stats), roles.dev)
+    kind = kind_of(stats, task.as_texts)
+    roles = assign_paired(with_groups(list(read_items(place, kind))), np.random.default_rng(0))
+    ranked = rank_teachers(_task(roles, stats, kind), roles.dev)
     if not ranked:
         raise UserError(
             f"{place}: no model was asked about the texts of this set.", "Choose a set with recorded labels."
@@ -161,9 +166,11 @@ def _write_set(study: Study, task: StudyTask, place: Path, folder: Path) -> Iter
         yield choice, model, made
 
 
-def _task(roles: Roles, stats: Any) -> Task:
-    labels, positive = labels_of(roles, stats)
-    return task_of(Codebook(labels=tuple(Label(name=label) for label in labels), positive=positive))
+def _task(roles: Roles, stats: Any, kind: Kind) -> Task:
+    names, positive = labels_of(roles, stats)
+    labels = tuple(Label(name=name) for name in names)
+    null = null_label(names) if kind == "relations" else None
+    return task_of(Codebook(kind=kind, labels=labels, positive=positive, null=null))
 
 
 def _label(project: Project) -> None:
