@@ -51,6 +51,11 @@ class Classification:
         """Always: exactly one label holds."""
         return True
 
+    @property
+    def marks_spans(self) -> bool:
+        """Never: a value is a label."""
+        return False
+
     @cached_property
     def _column(self) -> dict[str, int]:
         return {label: column for column, label in enumerate(self.labels)}

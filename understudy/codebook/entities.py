@@ -57,6 +57,11 @@ class Entities:
         """Never: a text may hold spans of several labels."""
         return False
 
+    @property
+    def marks_spans(self) -> bool:
+        """Always: a value is spans of one text."""
+        return True
+
     @cached_property
     def _column(self) -> dict[str, int]:
         return {label: column for column, label in enumerate(self.labels)}

@@ -56,6 +56,11 @@ class MultiLabel:
         """Never: labels are independent."""
         return False
 
+    @property
+    def marks_spans(self) -> bool:
+        """Never: a value is labels."""
+        return False
+
     @cached_property
     def _column(self) -> dict[str, int]:
         return {label: column for column, label in enumerate(self.labels)}

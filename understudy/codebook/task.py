@@ -64,6 +64,10 @@ class Task(Protocol):
     def is_exclusive(self) -> bool:
         """Whether exactly one label holds, so that probabilities add up to 1."""
 
+    @property
+    def marks_spans(self) -> bool:
+        """Whether a value is spans: no value fits every text, and probabilities of labels do not make one."""
+
     def check(self, value: Value) -> Value:
         """The value in its canonical form.
 

@@ -111,7 +111,12 @@ class ConstantAnswer:
 
 
 def best_constant(
-    counts: Counts, headline: Headline, labels: Sequence[str], *, is_exclusive: bool = True
+    counts: Counts,
+    headline: Headline,
+    labels: Sequence[str],
+    *,
+    is_exclusive: bool = True,
+    marks_spans: bool = False,
 ) -> ConstantAnswer:
     """The best labeller that gives every document of the gold behind `counts` the same answer.
 
@@ -119,7 +124,10 @@ def best_constant(
     ----------
     counts : unaveraged counts; the truth is tp + fn.
     is_exclusive : whether exactly one label holds. If not, "all labels" is a constant answer too.
+    marks_spans : whether answers are spans. No span fits every document: the one constant answer is none at all.
     """
+    if marks_spans:
+        return _no_spans(counts, headline)
     truth = counts.tp + counts.fn > 0
     answers = [(label, np.eye(len(labels), dtype=bool)[column]) for column, label in enumerate(labels)]
     if not is_exclusive:
@@ -137,6 +145,7 @@ def decide(
     rng: np.random.Generator,
     *,
     is_exclusive: bool = True,
+    marks_spans: bool = False,
     groups: Sequence[str | None] | None = None,
     n_resamples: int = N_RESAMPLES,
     level: float = LEVEL,
@@ -148,6 +157,7 @@ def decide(
     counts : one run on n gold documents, unanswered ones included (`counts.count` counts them as missed).
     labels : K names in column order.
     bar : the least acceptable headline F1, in [0, 1]; raised to that of the best constant answer.
+    is_exclusive, marks_spans : as `best_constant` takes them.
     groups : n names of groups that belong together; None is a group of its own.
 
     Returns
@@ -163,7 +173,7 @@ def decide(
     """
     if not 0 <= bar <= 1:
         raise ValueError(f"bar: expected an F1 in [0, 1], found {bar}.")
-    constant = best_constant(counts, headline, labels, is_exclusive=is_exclusive)
+    constant = best_constant(counts, headline, labels, is_exclusive=is_exclusive, marks_spans=marks_spans)
     raised = bar if math.isnan(constant.f1) else max(bar, constant.f1)
     estimate = headline_score(counts, headline).f1
     interval = headline_interval([counts], headline, rng, groups, n_resamples=n_resamples, level=level)
@@ -184,6 +194,12 @@ def decide(
         reason=missing or _reason(verdict, estimate, interval, raised, counts.n, more) + unseen,
         labels=_label_verdicts(counts, headline, labels, groups, level),
     )
+
+
+def _no_spans(counts: Counts, headline: Headline) -> ConstantAnswer:
+    nothing = np.zeros_like(counts.tp)
+    missed = Counts(nothing, nothing, counts.tp + counts.fn, np.zeros(counts.n))
+    return ConstantAnswer("no spans", headline_score(missed, headline).f1)
 
 
 def _constant_f1(truth: BoolArray, row: BoolArray, headline: Headline) -> float:

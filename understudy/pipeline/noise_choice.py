@@ -62,6 +62,8 @@ def choose_recipe(project: Project, arm: Arm) -> tuple[NoiseTrial, ...]:
     if not names or arm.human_labels:
         return ()
     dev = project.gold_of(Role.DEV)
+    if project.task.marks_spans:
+        return tuple(_untried(arm.name, name, "for labels only, not for spans") for name in names)
     if arm.learns(dev) or len(np.unique(group_index([d.group for d in dev], len(dev)))) < FEWEST_UNITS:
         return tuple(
             _untried(arm.name, name, "gold dev has too few texts, or the arm learns from them") for name in names
@@ -89,7 +91,8 @@ def fit_on(lessons: Lessons, recipe: Recipe | None, may_learn: BoolArray, worksp
     allowed = [lessons.dev[row] for row in np.flatnonzero(may_learn)]
     dev = (allowed, human_set(project, allowed).targets) if allowed else None
     if recipe is None:
-        return student.fit(lessons.drawn.documents, lessons.drawn.targets, dev=dev, workspace=workspace)
+        drawn = lessons.drawn
+        return student.fit(drawn.documents, drawn.targets, dev=dev, workspace=workspace, answers=drawn.answers)
     taught = lessons.teach(recipe, may_learn)
     return student.fit(taught.documents, taught.targets, taught.weights, dev=dev, workspace=workspace)
 

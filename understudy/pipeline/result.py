@@ -249,8 +249,13 @@ def _why(project: Project, found: _Findings) -> str:
 
 def _against_constant(project: Project, judged: Judged) -> str:
     """A warning where the test texts do not show the student above the best answer that reads no text."""
+    task = project.task
     constant = best_constant(
-        judged.counts[0], headline_of(project.task), project.task.labels, is_exclusive=project.task.is_exclusive
+        judged.counts[0],
+        headline_of(task),
+        task.labels,
+        is_exclusive=task.is_exclusive,
+        marks_spans=task.marks_spans,
     )
     f1, interval = judged.result.scores.headline.f1, judged.result.intervals.get("f1")
     always = f"always answering `{constant.answer}` reaches {constant.f1:.3f}"

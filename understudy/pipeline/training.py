@@ -24,11 +24,12 @@ from understudy.pipeline.kept import (
 from understudy.pipeline.lessons import Lessons
 from understudy.pipeline.noise_choice import choose_recipe, fit_on, held_out_on_dev, recipe_called, used_recipe
 from understudy.pipeline.tuning import headline_f1, tuned_thresholds
-from understudy.records import Role
+from understudy.records import Document, Role
 from understudy.report.data import NoiseTrial
 
 if TYPE_CHECKING:
     from understudy.pipeline.project import Project
+    from understudy.student import Student
 
 MOST_DISTRUSTED = 20
 DISTRUSTED_BELOW = 0.5
@@ -82,12 +83,19 @@ def train_once(
     may_tune = bool(lessons.dev) and not arm.learns(lessons.dev)
     student = fit_on(lessons, recipe, np.full(len(lessons.dev), may_tune), workspace)
     learned_dev = recipe is not None and lessons.learns_from_dev(recipe)
-    on_dev = held_out_on_dev(lessons, recipe) if recipe and learned_dev else student.predict_proba(lessons.dev)
-    student.set_thresholds(tuned_thresholds(project, on_dev, lessons.dev if may_tune else ()))
-    said = Said(tuple(student.decode(on_dev)), on_dev)
-    on_test = student.predict_proba(project.gold_of(Role.TEST))
+    said = _said(student, lessons.dev)
+    if recipe and learned_dev:
+        said = Said(said.values, held_out_on_dev(lessons, recipe))
+    student.set_thresholds(tuned_thresholds(project, said.probabilities, lessons.dev if may_tune else ()))
+    if not project.task.marks_spans:
+        said = Said(tuple(student.decode(said.probabilities)), said.probabilities)
     dev_f1 = headline_f1(project, lessons.dev, said.values) if may_tune else np.nan
-    return Run(student, said, Said(tuple(student.decode(on_test)), on_test), student.thresholds_, dev_f1)
+    return Run(student, said, _said(student, project.gold_of(Role.TEST)), student.thresholds_, dev_f1)
+
+
+def _said(student: Student, documents: Sequence[Document]) -> Said:
+    found = student.label(documents)
+    return Said(tuple(found.values), found.probabilities)
 
 
 def _describe(
@@ -121,6 +129,5 @@ def _distrusted(project: Project, arm: Arm, run: Run) -> Iterator[DistrustedLabe
     for found in run.student.distrusted(MOST_DISTRUSTED):
         if found.weight < DISTRUSTED_BELOW:
             row = rows[found.id]
-            (value,) = project.task.decode(arm.source.targets[row : row + 1], None)
-            said = project.task.to_json(value)
+            said = project.task.to_json(project.task.vote(arm.source.answers[row]).value)
             yield DistrustedLabel(found.id, said, found.weight, found.visits, found.zeros)

@@ -27,7 +27,7 @@ def tuned_thresholds(project: Project, on_dev: FloatArray, dev: Sequence[Documen
     """Thresholds of shape (K,), chosen on gold dev; nan without dev, or where the task or the settings want none."""
     task = project.task
     thresholds = np.full(len(task.labels), np.nan)
-    if not dev or not project.settings.student.tune_threshold:
+    if not dev or task.marks_spans or not project.settings.student.tune_threshold:
         return thresholds
     truth = task.encode([document.value for document in dev])
     if not task.is_exclusive:

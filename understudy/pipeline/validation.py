@@ -70,6 +70,7 @@ def judge_annotations(project: Project, annotations: Mapping[str, Annotation]) -
         project.settings.gate.min_f1,
         rng,
         is_exclusive=project.task.is_exclusive,
+        marks_spans=project.task.marks_spans,
         groups=groups if any(groups) else None,
     )
     said = {document.id: annotations[document.id] for document in documents}
