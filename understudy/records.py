@@ -72,12 +72,20 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One reply, read: an outcome, the value if it is `labelled`, and the reason if it is not."""
+    """One reply, read.
+
+    Attributes
+    ----------
+    value : what it says; None unless it is `labelled`.
+    reason : why it is not `labelled`, or a remark on how it was read.
+    uncertain : of spans, stretches in which it names one whose place or type is not certain; label "" for none of ours.
+    """
 
     outcome: Outcome
     value: Value | None = None
     confidence: float | None = None
     reason: str = ""
+    uncertain: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +257,7 @@ class Annotation:
     cost_usd : paid for this document; None if the price is unknown, 0.0 if free.
     reason : why it is not `labelled`, or a remark such as a declared tie.
     flags : what is suspicious about the text, as `prompts.suspicions` names it.
+    uncertain : as in `Answer`, of all answers; nothing should be learnt there.
     """
 
     document_id: str
@@ -264,6 +273,7 @@ class Annotation:
     cost_usd: float | None = None
     reason: str = ""
     flags: tuple[str, ...] = ()
+    uncertain: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ def parse_items(reply: str) -> list[tuple[str, str]]:
 
 
 def _objects(body: str) -> list[tuple[str, str]]:
-    found = _loaded(body)
+    found = loaded(body)
     entries = found.get("answers") if isinstance(found, dict) else found
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         return []
@@ -109,13 +109,26 @@ def _lines(body: str) -> list[tuple[str, str]]:
 
 def _read(task: Task, vocabulary: Vocabulary, reply: str) -> Answer:
     """The answer at the first layer that can be read; the reason comes from the innermost one."""
-    body = reply
-    for peel in (str.strip, _without_reasoning, _without_fence):
-        body = peel(body)
+    body = ""
+    for body in layers(reply):
         answer = _plain_answer(task, vocabulary, body) or _json_answer(task, vocabulary, body)
         if answer is not None:
             return answer
     raise UnreadableError(_why_not(task, vocabulary, body))
+
+
+def layers(reply: str) -> Iterator[str]:
+    """The reply without outer white space, then without reasoning before the answer, then without a fence around it.
+
+    Raises
+    ------
+    UnreadableError
+        Where nothing would be left, or reasoning does not end.
+    """
+    body = reply
+    for peel in (str.strip, _without_reasoning, _without_fence):
+        body = peel(body)
+        yield body
 
 
 def _without_reasoning(reply: str) -> str:
@@ -193,7 +206,7 @@ def _meaning(task: Task, vocabulary: Vocabulary, words: Sequence[str]) -> Answer
 def _json_answer(task: Task, vocabulary: Vocabulary, body: str) -> Answer | None:
     if not body.startswith(("{", "[")):
         return None
-    found = _loaded(body)
+    found = loaded(body)
     if found is None:
         return None
     words = _words_of(found, task.is_exclusive)
@@ -203,7 +216,7 @@ def _json_answer(task: Task, vocabulary: Vocabulary, body: str) -> Answer | None
     return _with_confidence(answer, found.get("confidence"))
 
 
-def _loaded(body: str) -> Any:
+def loaded(body: str) -> Any:
     """The JSON value, or None if it is none."""
     try:
         return json.loads(body, object_pairs_hook=_object)
@@ -249,7 +262,7 @@ def _with_confidence(answer: Answer, stated: Any) -> Answer:
 
 def _why_not(task: Task, vocabulary: Vocabulary, body: str) -> str:
     if body.startswith(("{", "[")):
-        return BAD_JSON if _loaded(body) is None else NO_LABEL_KEY
+        return BAD_JSON if loaded(body) is None else NO_LABEL_KEY
     if not task.is_exclusive:
         return NOT_ALL_LABELS
     named = {vocabulary.label_of(_without_quotes(part)) for part in _BETWEEN_LABELS.split(body)}

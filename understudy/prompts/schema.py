@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from understudy.codebook import Codebook, Task
-from understudy.prompts.vocabulary import vocabulary_of
+from understudy.prompts.vocabulary import UNSURE, vocabulary_of
 
 Schema = Mapping[str, Any]
 """A JSON schema, as JSON."""
 
-KEYS = {"classification": "label", "multilabel": "labels"}
+KEYS = {"classification": "label", "multilabel": "labels", "relations": "label"}
 """Under which key the answer stands, for each kind of task that has a schema."""
 
 
@@ -32,11 +32,28 @@ def answer_schema(task: Task) -> Schema | None:
     vocabulary = vocabulary_of(task.codebook)
     word = {"type": "string", "enum": [*vocabulary.spoken.values(), *filter(None, [vocabulary.unsure])]}
     answer = word if task.is_exclusive else {"type": "array", "items": word}
-    return {"type": "object", "properties": {key: answer}, "required": [key], "additionalProperties": False}
+    return _strict_object({key: answer})
+
+
+def spans_schema(task: Task, span_format: str) -> Schema | None:
+    """The answers in a JSON form of spans, and whether the teacher is unsure; None for inline tags."""
+    if span_format == "tags":
+        return None
+    word = {"type": "string", "enum": [*vocabulary_of(task.codebook).spoken.values()]}
+    string = {"type": "string"}
+    if span_format == "json":
+        item = _strict_object({"text": string, "type": word, "occurrence": {"type": "integer"}})
+    else:
+        item = _strict_object({"span": string, "type": word})
+    return _strict_object({"entities": {"type": "array", "items": item}, UNSURE: {"type": "boolean"}})
+
+
+def _strict_object(properties: Schema) -> Schema:
+    return {"type": "object", "properties": properties, "required": [*properties], "additionalProperties": False}
 
 
 def say_object(codebook: Codebook, words: Sequence[str]) -> str:
     """The answer with these names, as the schema wants it; without names the empty list, or "" where one must hold."""
-    if codebook.kind == "classification":
+    if KEYS[codebook.kind] == "label":
         return json.dumps({KEYS[codebook.kind]: words[0]}, ensure_ascii=False) if words else ""
     return json.dumps({KEYS[codebook.kind]: list(words)}, ensure_ascii=False)

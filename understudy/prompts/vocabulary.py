@@ -14,7 +14,7 @@ from itertools import count
 from understudy.codebook.lint import fold
 from understudy.errors import UserError
 from understudy.prompts.visible import visible
-from understudy.settings import Codebook
+from understudy.settings import Codebook, Label
 
 UNSURE = "unsure"
 SEPARATOR = "|"
@@ -73,7 +73,7 @@ def vocabulary_of(codebook: Codebook) -> Vocabulary:
     UserError
         If a name has nothing visible in it, or two names differ only in what a model cannot see.
     """
-    spoken = {label.name: visible(label.spoken) for label in codebook.labels}
+    spoken = {label.name: visible(_spoken(codebook, label)) for label in codebook.labels}
     stored = {key_of(name): name for name in codebook.names}
     meanings = stored | {key_of(word): name for name, word in spoken.items()}
     _refuse_invisible(spoken, stored)
@@ -84,6 +84,12 @@ def vocabulary_of(codebook: Codebook) -> Vocabulary:
         nothing=next(word for word in _words_for_nothing() if word not in meanings),
         is_json=codebook.kind == "multilabel" and any(SEPARATOR in word for word in spoken.values()),
     )
+
+
+def _spoken(codebook: Codebook, label: Label) -> str:
+    """The name that the model reads; a sentence about head and tail is no name."""
+    is_sentence = codebook.kind == "relations" and ("{head}" in label.verbalised or "{tail}" in label.verbalised)
+    return label.name if is_sentence else label.spoken
 
 
 def _words_for_nothing() -> Iterator[str]:
