@@ -73,7 +73,7 @@ def test_divergence_is_said_and_not_hidden(tiny_bert):
 
 
 def test_half_precision_learns_what_full_precision_learns(tiny_bert, monkeypatch):
-    monkeypatch.setattr("understudy.student.encoder.has_fast_bf16", lambda device: True)
+    monkeypatch.setattr("understudy.student.fine_tuned.has_fast_bf16", lambda device: True)
     for precision in ("auto", "fp32"):
         fitted = student(tiny_bert, precision=precision, epochs=20, batch_size=8).fit(DOCUMENTS, TARGETS)
         assert fitted.score(DOCUMENTS, TARGETS) == 1.0

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from transformers import AutoModel, AutoModelForSequenceClassification
+from transformers import AutoModel, AutoModelForSequenceClassification, AutoModelForTokenClassification
 
 from understudy.embedding import network_config, parse_config, quiet_transformers
 from understudy.errors import UserError
@@ -38,6 +38,11 @@ def load_network(folder: Path, labels: Sequence[str], pad_id: int, **how: Any) -
     return _loaded(AutoModelForSequenceClassification, folder, _labelled(network_config(folder), labels, pad_id), **how)
 
 
+def load_tagger(folder: Path, tags: Sequence[str], pad_id: int) -> Any:
+    """A pretrained encoder with a new head that scores every tag at every token; as `load_network`."""
+    return _loaded(AutoModelForTokenClassification, folder, _labelled(network_config(folder), tags, pad_id))
+
+
 def load_body(folder: Path) -> Any:
     """A pretrained encoder without a head.
 
@@ -57,10 +62,12 @@ def restore_network(config_json: str, arrays: dict[str, NDArray[Any]], labels: S
     UserError
         If configuration, weights and labels do not fit together.
     """
-    config = parse_config(config_json, "config.json", is_strict=True)
-    if list(config.id2label.values()) != list(labels):
-        raise _misfit(f"config.json is for the labels {list(config.id2label.values())}, expected {list(labels)}")
-    return _restored(AutoModelForSequenceClassification, config, arrays)
+    return _restored(AutoModelForSequenceClassification, _config_for(labels, config_json), arrays)
+
+
+def restore_tagger(config_json: str, arrays: dict[str, NDArray[Any]], tags: Sequence[str]) -> Any:
+    """The network of `load_tagger` from a student's configuration and weights; as `restore_network`."""
+    return _restored(AutoModelForTokenClassification, _config_for(tags, config_json), arrays)
 
 
 def restore_body(config_json: str, arrays: dict[str, NDArray[Any]]) -> Any:
@@ -126,6 +133,13 @@ def _recompute(network: Any, what: str, *arguments: Any) -> None:
     """The switch of transformers, which was renamed during its fifth version."""
     renamed = getattr(network, f"activation_checkpointing_{what}", None)
     (renamed or getattr(network, f"gradient_checkpointing_{what}"))(*arguments)
+
+
+def _config_for(labels: Sequence[str], config_json: str) -> Any:
+    config = parse_config(config_json, "config.json", is_strict=True)
+    if list(config.id2label.values()) != list(labels):
+        raise _misfit(f"config.json is for the labels {list(config.id2label.values())}, expected {list(labels)}")
+    return config
 
 
 def _labelled(config: Any, labels: Sequence[str], pad_id: int) -> Any:

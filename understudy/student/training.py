@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -66,6 +66,16 @@ class Plan:
     tokens_at_once: int
 
 
+class Targets(Protocol):
+    """What examples should be: a tensor with a row each, or what gives one for some rows."""
+
+    def __getitem__(self, rows: IntArray, /) -> torch.Tensor:
+        """The targets of these examples."""
+
+    def numpy(self) -> NDArray[Any]:
+        """All that they hold."""
+
+
 @dataclass(frozen=True)
 class Encoded:
     """Tokenised examples.
@@ -74,13 +84,13 @@ class Encoded:
     ----------
     ids : of the n documents.
     encodings : n tokenised texts.
-    targets : shape (n, K).
+    targets : as the objective takes them; shape (n, K) where there is one decision a text.
     weights : shape (n,), mean 1.
     """
 
     ids: Sequence[str]
     encodings: Sequence[Encoding]
-    targets: torch.Tensor
+    targets: Targets
     weights: torch.Tensor
 
     @property
@@ -93,8 +103,8 @@ class Encoded:
         state = hashlib.sha256()
         for encoding in self.encodings:
             state.update(np.array([len(encoding.ids), *encoding.ids], dtype=np.int64).tobytes())
-        for tensor in (self.targets, self.weights):
-            state.update(tensor.numpy().tobytes())
+        for array in (self.targets.numpy(), self.weights.numpy()):
+            state.update(array.tobytes())
         return state.hexdigest()
 
 
@@ -183,7 +193,11 @@ def scores(learner: Learner, encodings: Sequence[Encoding]) -> torch.Tensor:
 
 def dev_loss(learner: Learner, dev: Encoded) -> float:
     """Weighted mean loss."""
-    losses = learner.objective.losses(scores(learner, dev.encodings), dev.targets)
+    learner.network.eval()
+    losses = torch.empty(len(dev.encodings))
+    with torch.inference_mode():
+        for rows in batches_by_length(dev.lengths, SCORING_BATCH):
+            losses[rows] = learner.losses(dev, rows, uses_bf16=False).cpu()
     return float((losses * dev.weights).mean())
 
 
