@@ -90,16 +90,30 @@ def _say_trust(project: Project) -> None:
 
 
 def documents_to_label(project: Project) -> list[Document]:
-    """The pool texts to label, in a seeded random order, then the gold texts the teacher is compared on."""
+    """The pool texts to label, in a seeded random order or as the learning loop chose, then `gold_to_label`."""
+    return pool_to_label(project) + gold_to_label(project)
+
+
+def pool_to_label(project: Project) -> list[Document]:
+    """The pool texts to label: in a seeded random order, or those that the learning loop has chosen so far."""
+    if project.settings.learn.enabled:
+        from understudy.pipeline.learning.rounds import chosen_documents
+
+        return chosen_documents(project)
     rng = np.random.default_rng([project.settings.project.seed, 1])
     pool = project.candidates
     order = rng.permutation(len(pool))[: project.settings.teacher.max_labels]
+    return [pool[i] for i in order]
+
+
+def gold_to_label(project: Project) -> list[Document]:
+    """The gold texts that the teacher is compared on."""
     roles = [Role.DEV, Role.TEST]
     if project.settings.arms.teacher_on_demo and not project.teacher_costs_money:
         roles.append(Role.DEMO)
     gold = {d.id: d for role in roles for d in project.gold_of(role)}
     gold |= {d.id: d for d in validation_documents(project)}
-    return [pool[i] for i in order] + list(gold.values())
+    return list(gold.values())
 
 
 def validation_documents(project: Project) -> list[Document]:
@@ -149,13 +163,14 @@ def is_about(annotation: Annotation, document: Document) -> bool:
     return annotation.text_sha256 == text_digest(document.text)
 
 
-def stored_annotations(project: Project) -> dict[str, Annotation]:
-    """How asking about the documents to label has ended so far, by id; asks nothing."""
+def stored_annotations(project: Project, documents: Sequence[Document] | None = None) -> dict[str, Annotation]:
+    """How asking about some documents (None: those to label) has ended so far, by id; asks nothing."""
     opened = open_teacher(project)
     with project.journal_to_read() as journal:
         if journal is None:
             return {}
-        return _stored_about(project, journal, opened, documents_to_label(project))
+        wanted = documents_to_label(project) if documents is None else documents
+        return _stored_about(project, journal, opened, wanted)
 
 
 def _stored_about(

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from understudy.pipeline.evidence.estimating import Estimates
     from understudy.pipeline.iteration import Iteration
     from understudy.pipeline.kept import TrainedArm
+    from understudy.pipeline.learning.loop import Learned
     from understudy.pipeline.plan import Plan
     from understudy.pipeline.result import RunResult
     from understudy.pipeline.sensitivity import Sensitivity
@@ -144,6 +145,13 @@ class Project:
         """The fingerprint of the codebook."""
         return codebook_digest(self.settings.codebook)
 
+    @cached_property
+    def loop(self) -> str:
+        """The fingerprint of the learning loop that pool, teacher and settings call for."""
+        from understudy.pipeline.learning.rounds import loop_of
+
+        return loop_of(self)
+
     @property
     def teacher_costs_money(self) -> bool:
         """Whether asking the teacher can cost anything."""
@@ -250,6 +258,12 @@ class Project:
         from understudy.pipeline.annotation import annotate
 
         return annotate(self)
+
+    def learn(self) -> Learned:
+        """Choose texts, let the teacher label them and learn from them, in rounds, until a rule says stop."""
+        from understudy.pipeline.learning.loop import learn
+
+        return learn(self)
 
     def cancel_batches(self) -> Cancelled:
         """Cancel every batch that the provider is still at work on; what is answered by then is paid for and kept."""

@@ -30,7 +30,8 @@ def _run(project: Project, *, despite_gate: bool) -> RunResult:
         project.listener.say("Stopped here: a student cannot learn well from this teacher. Sharpen the codebook, "
                              "choose another teacher, or add `--despite-gate`.")  # fmt: skip
         return report_without_arms(project, validation)
-    for line in project.annotate().lines():
+    labelled = project.learn() if project.settings.learn.enabled else project.annotate()
+    for line in labelled.lines():
         project.listener.say(line)
     project.train()
     return report(project)

@@ -1,0 +1,36 @@
+"""The learning loop on tiny projects: what it chooses, stores, stops at and falls back to."""
+
+import pytest
+from small_project import SmallProject
+
+from understudy.journal import Journal
+
+LEARN = {
+    "learn.enabled": "true", "learn.first": "8", "learn.batch": "6", "learn.labels": "26", "learn.stop": "[]",
+    "learn.test_every": "1",
+}  # fmt: skip
+
+
+@pytest.fixture
+def project(tmp_path, tiny_bert):
+    small = SmallProject(tmp_path / "project", tiny_bert, n_pool=60)
+    small.write_recorded({row["id"]: row["label"] for row in (*small.pool, *small.gold)})
+    small.settings |= LEARN
+    return small
+
+
+def rounds_of(project):
+    opened = project.open()
+    with Journal.open(project.folder / "journal.sqlite", read_only=True) as journal:
+        return journal.rounds(opened.loop)
+
+
+def test_rounds_follow_the_schedule_and_no_text_is_chosen_twice(project):
+    learned = project.open().learn()
+    assert [one.n_asked for one in learned.rounds] == [8, 14, 20, 26]
+    assert learned.stopped == "26 of at most 26 documents are labelled."
+    rounds = rounds_of(project)
+    assert [len(one.selections) for one in rounds] == [8, 6, 6, 6]
+    chosen = [one.document_id for each in rounds for one in each.selections]
+    assert len(set(chosen)) == 26
+    assert set(chosen) <= {row["id"] for row in project.pool}

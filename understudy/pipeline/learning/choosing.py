@@ -1,0 +1,105 @@
+"""Chooses the texts of one round and how likely each was; asks nobody about them.
+
+A strategy looks at a part of the pool that was drawn by lot, so that a round costs the same however large the pool is;
+what is drawn by lot from that part is drawn by lot from the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from understudy.acquisition import Arm, Batch, PoolView, find_strategy, keyword_scores, select_batch
+from understudy.errors import UserError
+from understudy.pipeline.learning.vectors import blocks, pool_vectors
+from understudy.records import Document, Round, Selection
+
+if TYPE_CHECKING:
+    from understudy.pipeline.project import Project
+    from understudy.student import Student
+
+FROM_STUDENT = "probabilities"
+FEWEST_LOOKED_AT = 10
+"""Texts that a strategy looks at for each that it may choose, also where `learn.sub_pool` is smaller."""
+
+Rows = NDArray[np.intp]
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Chooser:
+    """Chooses batches for one loop.
+
+    Attributes
+    ----------
+    loop : its fingerprint.
+    candidates : the texts of the pool; every row here is a place among them.
+    """
+
+    project: Project
+    loop: str
+    candidates: Sequence[Document]
+
+    def choose(self, number: int, n: int, strategy: str, taken: Rows, student: Student | None) -> Round:
+        """The documents of a round; the same for the same labels, settings and seed.
+
+        Parameters
+        ----------
+        number : of the round, 0 for the seed set.
+        strategy : for the documents that are not drawn by lot; needs a student unless it looks at embeddings only.
+        taken : rows chosen in earlier rounds.
+        """
+        seed = self.project.settings.project.seed
+        rng = np.random.default_rng([seed, 30, number])
+        free = np.setdiff1d(np.arange(len(self.candidates)), taken)
+        looked_at = self._looked_at(free, n, rng)
+        rows = np.concatenate([np.sort(taken), looked_at]).astype(np.intp)
+        batch = select_batch(
+            strategy,
+            n,
+            self._view(strategy, rows, student),
+            np.arange(len(taken)),
+            rng,
+            self.project.settings.learn.random_share,
+        )
+        return Round(self.loop, number, strategy, seed, len(free), tuple(self._selections(batch, rows, len(free))))
+
+    def _looked_at(self, free: Rows, n: int, rng: np.random.Generator) -> Rows:
+        most = max(self.project.settings.learn.sub_pool, FEWEST_LOOKED_AT * n)
+        return free if len(free) <= most else np.sort(rng.choice(free, size=most, replace=False))
+
+    def _selections(self, batch: Batch, rows: Rows, n_free: int) -> list[Selection]:
+        n_random = sum(arm == Arm.RANDOM for arm in batch.arms)
+        return [
+            Selection(self.candidates[rows[i]].id, arm.value, n_random / n_free if arm == Arm.RANDOM else None)
+            for i, arm in zip(batch.indices, batch.arms, strict=True)
+        ]
+
+    def _view(self, strategy: str, rows: Rows, student: Student | None) -> PoolView:
+        """What the strategy needs to know about these rows."""
+        needs = find_strategy(strategy).needs
+        return PoolView(
+            embeddings=pool_vectors(self.project)[rows] if "embeddings" in needs else None,
+            probabilities=self._probabilities(rows, student) if FROM_STUDENT in needs else None,
+            scores=self._keyword_scores(rows) if "scores" in needs else np.zeros(len(rows)),
+            is_exclusive=self.project.task.is_exclusive,
+        )
+
+    def _probabilities(self, rows: Rows, student: Student | None) -> FloatArray:
+        if student is None:
+            raise ValueError("student: expected one that was trained on earlier rounds, found none.")
+        found = np.empty((len(rows), len(self.project.task.labels)), dtype=np.float64)
+        for block in blocks(len(rows)):
+            found[block] = student.predict_proba([self.candidates[row] for row in rows[block]])
+            self.project.listener.progress("scoring the pool", block.stop, len(rows))
+        return found
+
+    def _keyword_scores(self, rows: Rows) -> FloatArray:
+        keywords = self.project.settings.learn.keywords
+        if not keywords:
+            raise UserError("the strategy `evidence` needs words of the rare class.", "Set `learn.keywords`.")
+        return keyword_scores((self.candidates[row].text for row in rows), keywords)

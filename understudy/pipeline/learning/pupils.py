@@ -1,0 +1,145 @@
+"""The students of the rounds: trained on what is labelled so far, judged on gold dev and against each other.
+
+Nothing is tuned on gold dev here but what a student does with it by itself (early stopping), and gold test is not
+looked at. Acquired texts judge nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from understudy.acquisition import Arm, equal_label_sets, judge, model_agreement
+from understudy.evaluation import Counts, compare, headline_interval, headline_score
+from understudy.evaluation.finite import finite_or_none
+from understudy.pipeline.judging import groups_of
+from understudy.pipeline.sources import TrainingSet, human_set, labelled_set
+from understudy.pipeline.validation import count_values, headline_of
+from understudy.records import Annotation, Document, Role, Round
+from understudy.report.data import PayoffTest
+
+if TYPE_CHECKING:
+    from understudy.pipeline.project import Project
+    from understudy.student import Student
+
+STOP_SET = 2000
+N_DRAWS = 3
+"""Of the labels that stand for the batches in a test of choosing, because one draw scatters."""
+
+Codes = NDArray[np.integer] | NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class DevScore:
+    """Headline F1 on gold dev with its 95 % interval; nan where undefined."""
+
+    f1: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, eq=False)
+class School:
+    """Trains and judges the students of one loop."""
+
+    project: Project
+
+    @cached_property
+    def dev(self) -> tuple[Document, ...]:
+        """Gold dev."""
+        return self.project.gold_of(Role.DEV)
+
+    @cached_property
+    def stop_set(self) -> tuple[Document, ...]:
+        """Pool texts, drawn by lot, on which successive students are compared."""
+        candidates = self.project.candidates
+        rng = np.random.default_rng([self.project.settings.project.seed, 31])
+        rows = np.sort(rng.permutation(len(candidates))[:STOP_SET])
+        return tuple(candidates[row] for row in rows)
+
+    def train(self, lessons: TrainingSet, number: int) -> Student | None:
+        """The student of a round; None if no text has a usable label."""
+        from understudy.student import make_student
+
+        if not lessons.documents:
+            return None
+        settings = self.project.settings
+        kind = settings.learn.student
+        student = settings.student if kind == "same" else settings.student.model_copy(update={"kind": kind})
+        made = make_student(student, self.project.task, self.project.encoder, settings.project.seed + number)
+        return made.fit(lessons.documents, lessons.targets, dev=self._dev_lessons)
+
+    @cached_property
+    def _dev_lessons(self) -> tuple[Sequence[Document], NDArray[np.float64]] | None:
+        return (self.dev, human_set(self.project, self.dev).targets) if self.dev else None
+
+    def score(self, student: Student | None) -> DevScore:
+        """How the student does on gold dev."""
+        if student is None or not self.dev:
+            return DevScore(np.nan, np.nan, np.nan)
+        counts = self._counts(student)
+        headline = headline_of(self.project.task)
+        rng = np.random.default_rng([self.project.settings.project.seed, 32])
+        interval = headline_interval([counts], headline, rng, groups_of(self.dev))
+        return DevScore(headline_score(counts, headline).f1, interval.low, interval.high)
+
+    def codes(self, student: Student | None) -> Codes | None:
+        """What the student says about the stop set, as numbers; None without a student."""
+        if student is None or not self.stop_set:
+            return None
+        truths = self.project.task.encode(student.predict(self.stop_set))
+        return truths.argmax(axis=1) if self.project.task.is_exclusive else truths
+
+    def agreement(self, before: Codes | None, after: Codes | None, asked: set[str]) -> float:
+        """Kappa of two students on the texts of the stop set that were not asked about; nan where undefined."""
+        free = np.array([document.id not in asked for document in self.stop_set], dtype=np.bool_)
+        if before is None or after is None or not free.any():
+            return float("nan")
+        return model_agreement(before[free], after[free])
+
+    def payoff(
+        self, rounds: Sequence[Round], documents: Mapping[str, Document], annotations: Mapping[str, Annotation]
+    ) -> PayoffTest | None:
+        """Whether choosing pays at equal numbers of labels; None where nothing was drawn by lot or nothing chosen."""
+        arms = {one.document_id: Arm(one.arm) for chosen in rounds for one in chosen.selections}
+        lessons = labelled_set(self.project, [documents[identifier] for identifier in arms], annotations)
+        known = [arms[document.id] for document in lessons.documents]
+        if len(set(known)) < len(Arm) or not self.dev:
+            return None
+        sets = [self._sets(known, draw, len(rounds)) for draw in range(N_DRAWS)]
+        batches = [self._counts(self._taught(lessons.take(mixed), len(rounds))) for mixed, _ in sets]
+        lot = self._counts(self._taught(lessons.take(sets[0][1]), len(rounds)))
+        return self._judged(batches, lot, len(sets[0][1]))
+
+    def _sets(self, arms: Sequence[Arm], draw: int, number: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        rng = np.random.default_rng([self.project.settings.project.seed, 33, number, draw])
+        found = equal_label_sets(np.arange(len(arms)), arms, rng)
+        return found.as_labelled, found.random
+
+    def _judged(self, batches: Sequence[Counts], lot: Counts, n_labels: int) -> PayoffTest:
+        headline = headline_of(self.project.task)
+        rng = np.random.default_rng([self.project.settings.project.seed, 34])
+        found = compare("batches", batches, "lot", [lot], headline, rng, groups=groups_of(self.dev))
+        test = judge(found.difference, found.interval.low, found.interval.high, n_labels)
+        return PayoffTest(
+            n_labels=n_labels,
+            batches=finite_or_none(found.score_a),
+            lot=finite_or_none(found.score_b),
+            difference=finite_or_none(test.difference),
+            low=finite_or_none(test.low),
+            high=finite_or_none(test.high),
+            verdict=test.payoff.value,
+        )
+
+    def _taught(self, lessons: TrainingSet, number: int) -> Student:
+        student = self.train(lessons, number)
+        assert student is not None  # both sets have a label
+        return student
+
+    def _counts(self, student: Student) -> Counts:
+        return count_values(self.project.task, self.dev, student.predict(self.dev))
