@@ -50,7 +50,7 @@ def fit(model, workspace, stop_after=0, task=TASK, **parameters):
 
 @pytest.fixture
 def every_step(monkeypatch):
-    monkeypatch.setattr("understudy.student.encoder.Checkpoints", lambda path: Checkpoints(path, every_s=0.0))
+    monkeypatch.setattr("understudy.student.fine_tuned.Checkpoints", lambda path: Checkpoints(path, every_s=0.0))
 
 
 @pytest.fixture

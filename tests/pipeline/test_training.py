@@ -33,7 +33,7 @@ def project(tmp_path, tiny_bert):
 
 
 def test_an_interrupted_training_is_gone_on_with(project, monkeypatch):
-    monkeypatch.setattr("understudy.student.encoder.Checkpoints", Interrupting)
+    monkeypatch.setattr("understudy.student.fine_tuned.Checkpoints", Interrupting)
     with pytest.raises(KeyboardInterrupt):
         project.open().train()
     kept = project.folder / "students" / "human-8" / "training" / "run-0"
