@@ -36,7 +36,7 @@ PAYLOADS = (
 )
 TAGS = """
 html head meta title style body a header p h1 h2 h3 code dl div dt dd br small section ol ul li span nav figure img
-figcaption table caption thead tbody tfoot tr th td details summary strong article blockquote svg rect pre footer q b
+figcaption table caption thead tbody tfoot tr th td details summary strong article blockquote svg rect pre footer q b mark bdi
 """
 ATTRIBUTES = """
 lang charset http-equiv content name class id aria-labelledby aria-label aria-hidden href src alt width height tabindex
@@ -350,3 +350,45 @@ def test_the_template_cannot_print_what_is_not_words(value):
 )
 def test_values_in_words(value, said):
     assert in_words(value, "nothing") == said
+
+
+def spanned(six_labels, text, human, teacher, student):
+    item = Disagreement("1", text, human, teacher, student, 0.9)
+    kinds = {"exact": 7.0, "boundary": 2.5, "label": 1.0, "both": 0.0, "missed": 4.0, "spurious": 3.0}
+    arms = tuple(replace(arm, span_kinds=kinds, overlap_f1=0.625) for arm in six_labels.arms)
+    return replace(six_labels, arms=arms, disagreements=(item,))
+
+
+@pytest.mark.parametrize(
+    ("text", "quote"),
+    [
+        ("王小明昨天到了北京。", "北京"),
+        ("👩‍🔧 met Zoë", "Zoë"),
+        ("דנה כהן גרה בחיפה", "חיפה"),
+        ("<b>Ann</b> left", "Ann"),
+    ],
+)
+def test_spans_of_all_voices_stand_in_one_view(six_labels, text, quote):
+    start = text.index(quote)
+    span = Span(start, start + len(quote), "p<i>", quote)
+    page = printed(spanned(six_labels, text, (span,), (span,), ()))
+    marks = re.findall(r'<mark class="([^"]*)">([^<]*)</mark><small class="tag"', page)
+    assert marks == [("human teacher begins", quote)]
+    read = Reader(page)
+    assert "p<i> H T" in read.text
+    assert "p<i>" not in read.tags
+    assert text.replace(quote, f"{quote}p<i> H T") in read.text
+
+
+def test_nested_spans_keep_the_whole_text(six_labels):
+    text = "Quay Street School opens."
+    whole, part = Span(0, 18, "org", "Quay Street School"), Span(0, 11, "place", "Quay Street")
+    page = Reader(printed(spanned(six_labels, text, (part, whole), (whole,), (part,))))
+    assert "Quay Streetplace H S Schoolorg H T opens." in page.text
+
+
+def test_kinds_of_wrong_spans_have_a_table(six_labels):
+    read = Reader(printed(spanned(six_labels, "x", (), (), ())))
+    assert "What is wrong about wrong spans" in read.text
+    assert "teacher-direct72.510430.625" in read.text
+    assert report_json(spanned(six_labels, "x", (), (), ()))["arms"]["teacher-direct"]["span_kinds"]["missed"] == 4.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from understudy.evaluation import (
     with_seed_spread,
 )
 from understudy.evaluation.metrics import defined_mean, precision, recall
+from understudy.evaluation.span_errors import direction_errors, span_errors
 from understudy.pipeline.annotation import total_cost
 from understudy.pipeline.kept import TrainedArm, said_of
 from understudy.pipeline.validation import count_values, headline_of
@@ -33,6 +34,7 @@ from understudy.records import Annotation, Document, Outcome, Role, Value
 from understudy.report.data import ArmResult
 
 if TYPE_CHECKING:
+    from understudy.codebook import Task
     from understudy.pipeline.project import Project
 
 TEACHER_DIRECT = "teacher-direct"
@@ -61,7 +63,8 @@ def compare_arms(project: Project, judged: Sequence[Judged], recommended: str | 
     """Paired comparisons on the same test documents, p-values corrected by Holm.
 
     The recommended arm against every other, and the questions of the distillation paper: the largest human arm
-    against the largest teacher arm, and the largest teacher arm against asking the teacher directly.
+    against the largest teacher arm, and the largest teacher arm against asking the teacher directly; and texts that
+    the learning loop chose against as many that were drawn by lot.
     """
     by_name = {arm.result.name: arm for arm in judged if arm.result.judged_on == Role.TEST.value}
     pairs: list[tuple[str | None, str]] = []
@@ -79,8 +82,10 @@ def compare_arms(project: Project, judged: Sequence[Judged], recommended: str | 
 
 
 def _questions(names: Sequence[str] | dict[str, Judged]) -> list[tuple[str | None, str]]:
-    human, teacher = (_largest(names, kind) for kind in ("human", "teacher"))
-    questions = [(human, teacher), (teacher, TEACHER_DIRECT)]
+    human, teacher, active = (_largest(names, kind) for kind in ("human", "teacher", "active"))
+    machine = teacher or active
+    questions = [(human, machine), (machine, TEACHER_DIRECT)]
+    questions += [(name, name.replace("active", "random", 1)) for name in names if name.startswith("active-")]
     return [(a, b) for a, b in questions if a is not None and b is not None and b in names]
 
 
@@ -147,6 +152,7 @@ def _judged(
     counts = [count_values(task, documents, row) for row in values]
     mean = Counts.mean(counts)
     groups = groups_of(documents)
+    truths = [document.value for document in documents]
     result = ArmResult(
         name=name,
         description=description,
@@ -163,8 +169,26 @@ def _judged(
         cost_usd=cost_usd,
         human_labels=human_labels,
         train_s=train_s,
+        **_kinds_of_errors(task, truths, values),
     )
     return Judged(result, tuple(documents), tuple(counts), tuple(values))
+
+
+class _Errors(TypedDict, total=False):
+    span_kinds: dict[str, float]
+    overlap_f1: float
+    wrong_direction: float
+
+
+def _kinds_of_errors(task: Task, truths: Sequence[Value | None], values: Sequence[tuple[Value | None, ...]]) -> _Errors:
+    """What is wrong about wrong spans, or how many relations are turned round; means over runs."""
+    if not task.marks_spans:
+        turned = [float(direction_errors(truths, row, task.labels).sum()) for row in values]
+        return {"wrong_direction": float(np.mean(turned))}
+    errors = [span_errors(truths, row) for row in values]
+    totals = [one.totals() for one in errors]
+    kinds = {kind: float(np.mean([one[kind] for one in totals])) for kind in totals[0]}
+    return {"span_kinds": kinds, "overlap_f1": float(np.mean([one.overlap_f1 for one in errors]))}
 
 
 def intervals_of(

@@ -17,6 +17,7 @@ from understudy import __version__
 from understudy.codebook import Task
 from understudy.errors import UserError
 from understudy.evaluation import Gate, accuracy_by_consistency, best_constant
+from understudy.evaluation.consistency import ConsistencyLevel as AccuracyLevel
 from understudy.pipeline.accounts import account
 from understudy.pipeline.annotation import NOT_USABLE, WORRYING_SHARE, stored_annotations, total_cost
 from understudy.pipeline.canaries import notes_on_flags
@@ -188,6 +189,7 @@ def _teacher(project: Project, found: _Findings) -> TeacherResult:
         models_answered=tuple(sorted({a.provenance.model for a in annotations.values() if a.provenance.model})),
         trust=measure_trust(project, annotations),
         together=_together(project),
+        span_consistency=_span_consistency(project, validation),
     )
 
 
@@ -208,9 +210,25 @@ def _consistency(validation: Validation) -> tuple[ConsistencyLevel, ...]:
     shares = [agreement(annotation) for annotation in annotations]
     right = [a.value == document.value for a, document in zip(annotations, validation.documents, strict=True)]
     table = accuracy_by_consistency(shares, right)
-    levels = (table.unanimous, table.split, *(one for one in table.by_value if one.name != "1.00"))
+    return _levels((table.unanimous, table.split, *(one for one in table.by_value if one.name != "1.00")))
+
+
+def _levels(found: Sequence[AccuracyLevel]) -> tuple[ConsistencyLevel, ...]:
     return tuple(ConsistencyLevel(one.name, one.n, round(one.n * one.accuracy) if one.n else 0, one.interval)
-                 for one in levels)  # fmt: skip
+                 for one in found)  # fmt: skip
+
+
+def _span_consistency(project: Project, validation: Validation) -> tuple[ConsistencyLevel, ...]:
+    """Of every span that some answer about a gold text holds: the share of answers with it, and whether it is right."""
+    annotations = [validation.annotations[document.id] for document in validation.documents]
+    if not project.task.marks_spans or all(annotation.n_asked == 1 for annotation in annotations):
+        return ()
+    shares, right = [], []
+    for annotation, document in zip(annotations, validation.documents, strict=True):
+        held = Counter(span for answer in annotation.answers for span in answer)
+        shares += [n / len(annotation.answers) for n in held.values()]
+        right += [span in (document.value or ()) for span in held]
+    return _levels(accuracy_by_consistency(shares, right).by_value)
 
 
 def _recommended(arms: Sequence[TrainedArm]) -> str | None:
@@ -281,7 +299,7 @@ def _disagreements(project: Project, found: _Findings) -> tuple[Disagreement, ..
     if project.task.is_exclusive:
         confidence = probabilities.max(axis=1)
     listed = [
-        Disagreement(d.id, d.text, d.value, _value(found.annotations, d), value, float(sure))
+        Disagreement(d.id, d.text, d.value, _value(found.annotations, d), value, float(sure), d.head, d.tail)
         for d, value, sure in zip(documents, values, confidence, strict=True)
         if len({d.value, value, _value(found.annotations, d) or d.value}) > 1
     ]

@@ -9,7 +9,7 @@ from typing import Any
 from understudy.evaluation import Interval
 from understudy.evaluation.finite import finite_or_none
 from understudy.records import Outcome, Role, Span, Value
-from understudy.report.data import ArmResult, Disagreement, Distrusted, ReportData, TeacherResult
+from understudy.report.data import ArmResult, ConsistencyLevel, Disagreement, Distrusted, ReportData, TeacherResult
 from understudy.report.derived import calibration_of, family_of
 
 
@@ -78,6 +78,9 @@ def _arm(arm: ArmResult) -> dict[str, Any]:
         "intervals": {name: interval.to_json() for name, interval in arm.intervals.items()},
         "scores": arm.scores.to_json(),
         "label_f1_intervals": [None if one is None else one.to_json() for one in arm.label_intervals],
+        "span_kinds": dict(arm.span_kinds),
+        "overlap_f1": finite_or_none(arm.overlap_f1),
+        "wrong_direction": finite_or_none(arm.wrong_direction),
         "confusion": None if arm.confusion is None else arm.confusion.tolist(),
         "calibration": None if calibration is None else calibration.to_json(),
     }
@@ -94,19 +97,17 @@ def _teacher(teacher: TeacherResult) -> dict[str, Any]:
         "reasons": dict(teacher.reasons),
         "n_replicates": teacher.n_replicates,
         "cost_usd": _finite(teacher.cost_usd),
-        "consistency": [
-            {
-                "title": one.title,
-                "n": one.n,
-                "n_right": one.n_right,
-                "interval": None if one.interval is None else one.interval.to_json(),
-            }
-            for one in teacher.consistency
-        ],
+        "consistency": [_level(one) for one in teacher.consistency],
+        "span_consistency": [_level(one) for one in teacher.span_consistency],
         "account": None if teacher.account is None else asdict(teacher.account),
         "together": None if teacher.together is None else asdict(teacher.together),
         "trust": None if teacher.trust is None else teacher.trust.to_json(),
     }
+
+
+def _level(one: ConsistencyLevel) -> dict[str, Any]:
+    interval = None if one.interval is None else one.interval.to_json()
+    return {"title": one.title, "n": one.n, "n_right": one.n_right, "interval": interval}
 
 
 def _without_text(item: Disagreement) -> dict[str, Any]:

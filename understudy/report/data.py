@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.evaluation import Comparison, GateVerdict, Interval, Scores, TrustReport
-from understudy.records import Outcome, Remark, Role, Usage, Value
+from understudy.records import Outcome, Remark, Role, Span, Usage, Value
 from understudy.settings import Codebook
 
 
@@ -31,6 +31,9 @@ class ArmResult:
     confusion : mean counts of shape (K, K + 1): human label by given label, last column no answer; None for
         multi-label.
     probabilities, truth : of the first seed on the judged documents, shape (n, K); None without probabilities.
+    span_kinds : spans of each kind of `evaluation.span_errors`, means over seeds; empty where answers are no spans.
+    overlap_f1 : F1 in which an overlapping span of the same label counts; nan where answers are no spans.
+    wrong_direction : texts whose relation was named in the wrong direction, mean over seeds; nan without such labels.
     cost_usd : of its labels; None if unknown.
     human_labels : human labels it needed for training.
     train_s : seconds of training, all seeds.
@@ -48,6 +51,9 @@ class ArmResult:
     confusion: NDArray[np.float64] | None = None
     probabilities: NDArray[np.float64] | None = None
     truth: NDArray[np.bool_] | None = None
+    span_kinds: Mapping[str, float] = field(default_factory=dict)
+    overlap_f1: float = float("nan")
+    wrong_direction: float = float("nan")
     cost_usd: float | None = None
     human_labels: int = 0
     train_s: float = 0.0
@@ -128,6 +134,7 @@ class TeacherResult:
     Attributes
     ----------
     account : planned against actual; None for a teacher that is free.
+    span_consistency : how right its spans are, by the share of the answers that hold them; empty without repeats.
     trust : stored trust beside raw consistency on gold dev, out of fold; None without any.
     together : whether several texts are asked about in one call; None if the settings want only one.
     """
@@ -146,11 +153,12 @@ class TeacherResult:
     account: Account | None = None
     trust: TrustReport | None = None
     together: PairedCheck | None = None
+    span_consistency: tuple[ConsistencyLevel, ...] = ()
 
 
 @dataclass(frozen=True)
 class Disagreement:
-    """One judged document on which teacher, student and human do not agree."""
+    """One judged document on which teacher, student and human do not agree; relations have a head and a tail."""
 
     document_id: str
     text: str
@@ -158,6 +166,8 @@ class Disagreement:
     teacher: Value | None
     student: Value | None
     confidence: float
+    head: Span | None = None
+    tail: Span | None = None
 
 
 @dataclass(frozen=True)

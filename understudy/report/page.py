@@ -20,7 +20,8 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from understudy.evaluation import Interval, TrustMeasure, TrustReport
-from understudy.records import Outcome, Role, Value
+from understudy.evaluation.span_errors import KINDS as SPAN_KINDS
+from understudy.records import Outcome, Role, Span, Value
 from understudy.report import words
 from understudy.report.data import ArmResult, ConsistencyLevel, Disagreement, Distrusted, NoiseTrial, ReportData
 from understudy.report.derived import (
@@ -38,6 +39,7 @@ from understudy.report.derived import (
     shown_levels,
 )
 from understudy.report.figures import Picture
+from understudy.report.highlight import Stretch, safe_cut, stretches
 from understudy.report.story import Tile, describe_teacher, tell_done, tell_limits, tell_next, tell_tiles
 from understudy.report.unhide import Piece, pieces, unhidden
 
@@ -109,6 +111,15 @@ class ConfusionView:
 
 
 @dataclass(frozen=True)
+class SpanErrorRow:
+    """What one labeller does wrong about spans; `counts` in the order of `SPAN_KINDS`."""
+
+    arm: ArmResult
+    counts: tuple[float, ...]
+    overlap_f1: Measure
+
+
+@dataclass(frozen=True)
 class ConsistencyRow:
     """Texts of one consistency and the share of them answered rightly."""
 
@@ -165,8 +176,8 @@ class DisagreementView:
     teacher: str
     student: str
     confidence: Measure
-    shown: tuple[Piece, ...]
-    folded: tuple[Piece, ...]
+    shown: tuple[Stretch, ...]
+    folded: tuple[Stretch, ...]
     n_characters: int
 
 
@@ -178,6 +189,7 @@ class Page:
     ----------
     policy, css : our own, not data.
     is_exclusive : whether a text has exactly one label, so that one can be taken for another.
+    span_errors : one row for each main labeller where answers are spans.
     main : the chosen student and the teacher itself, as far as there are any; columns of `labels`.
     outcomes, gold : every outcome and every role, also those that are 0.
     n_asked : sum of the outcomes.
@@ -201,6 +213,8 @@ class Page:
     main: tuple[ArmResult, ...]
     labels: tuple[LabelRow, ...]
     consistency: tuple[ConsistencyRow, ...]
+    span_errors: tuple[SpanErrorRow, ...]
+    span_consistency: tuple[ConsistencyRow, ...]
     trust: tuple[TrustRow, ...]
     calibrations: tuple[tuple[Calibration, Picture | None], ...]
     disagreements: tuple[DisagreementView, ...]
@@ -246,6 +260,8 @@ def view(data: ReportData, figures: Sequence[Picture], json_name: str, figures_f
         main=tuple(main_labellers(data)),
         labels=_label_rows(data),
         consistency=tuple(_consistency_row(level) for level in shown_levels(data.teacher.consistency)),
+        span_errors=tuple(_span_error_row(arm) for arm in main_labellers(data) if arm.span_kinds),
+        span_consistency=tuple(_consistency_row(level) for level in shown_levels(data.teacher.span_consistency)),
         trust=_trust_rows(data.teacher.trust),
         calibrations=_calibrations(data, by_name),
         disagreements=tuple(_disagreement(item) for item in data.disagreements),
@@ -348,6 +364,11 @@ def _label_cell(arm: ArmResult, index: int) -> LabelCell:
     )
 
 
+def _span_error_row(arm: ArmResult) -> SpanErrorRow:
+    counts = tuple(arm.span_kinds.get(kind, 0.0) for kind in SPAN_KINDS)
+    return SpanErrorRow(arm, counts, Measure(arm.overlap_f1, why="no span anywhere"))
+
+
 def _consistency_row(level: ConsistencyLevel) -> ConsistencyRow:
     share = level.n_right / level.n if level.n else math.nan
     return ConsistencyRow(level.title, level.n, Measure(share, level.interval, level.n, "no such text"))
@@ -391,17 +412,26 @@ def _calibrations(data: ReportData, figures: dict[str, Picture]) -> tuple[tuple[
 
 
 def _disagreement(item: Disagreement) -> DisagreementView:
-    cut = _cut(item.text)
+    said = _said(item)
+    cut = safe_cut(_cut(item.text), said)
     return DisagreementView(
         document_id=item.document_id,
         human=in_words(item.human, "no label"),
         teacher=in_words(item.teacher, "no answer"),
         student=in_words(item.student, "no answer"),
         confidence=Measure(item.confidence, why="the student states none"),
-        shown=tuple(pieces(item.text[:cut])),
-        folded=tuple(pieces(item.text[cut:])),
+        shown=stretches(item.text, said, 0, cut),
+        folded=stretches(item.text, said, cut),
         n_characters=len(item.text),
     )
+
+
+def _said(item: Disagreement) -> dict[str, tuple[Span, ...]]:
+    """The spans to mark in a text: everybody's, or the pair that a relation is about."""
+    if item.head is not None and item.tail is not None:
+        return {"head": (item.head,), "tail": (item.tail,)}
+    values = {"human": item.human, "teacher": item.teacher, "student": item.student}
+    return {voice: tuple(part for part in value or () if isinstance(part, Span)) for voice, value in values.items()}
 
 
 def _distrusted(item: Distrusted) -> DistrustedRow:
