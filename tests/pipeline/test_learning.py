@@ -34,3 +34,13 @@ def test_rounds_follow_the_schedule_and_no_text_is_chosen_twice(project):
     chosen = [one.document_id for each in rounds for one in each.selections]
     assert len(set(chosen)) == 26
     assert set(chosen) <= {row["id"] for row in project.pool}
+
+
+def test_run_learns_and_compares_with_as_many_texts_drawn_by_lot(project):
+    result = project.open().run()
+    arms = {arm.name: arm for arm in result.data.arms}
+    assert {"active-26", "random-26", "teacher+human", "teacher-direct"} <= set(arms)
+    assert not any(name.startswith("teacher-") and name != "teacher-direct" for name in arms)
+    assert ("active-26", "random-26") in {(one.a, one.b) for one in result.data.comparisons} | {
+        (one.b, one.a) for one in result.data.comparisons
+    }

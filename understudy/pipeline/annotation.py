@@ -95,11 +95,11 @@ def documents_to_label(project: Project) -> list[Document]:
 
 
 def pool_to_label(project: Project) -> list[Document]:
-    """The pool texts to label: in a seeded random order, or those that the learning loop has chosen so far."""
+    """The pool texts to label: in a seeded random order, or those that the learning loop has chosen, and its control."""
     if project.settings.learn.enabled:
-        from understudy.pipeline.learning.rounds import chosen_documents
+        from understudy.pipeline.learning.rounds import chosen_documents, control_documents
 
-        return chosen_documents(project)
+        return list({d.id: d for d in (*chosen_documents(project), *control_documents(project))}.values())
     rng = np.random.default_rng([project.settings.project.seed, 1])
     pool = project.candidates
     order = rng.permutation(len(pool))[: project.settings.teacher.max_labels]

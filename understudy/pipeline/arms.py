@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from understudy.pipeline.annotation import stored_annotations, total_cost
-from understudy.pipeline.sources import TrainingSet, human_set, teacher_and_human, teacher_set
-from understudy.records import Document, Role
+from understudy.pipeline.sources import TrainingSet, human_set, labelled_set, teacher_and_human, teacher_set
+from understudy.records import Annotation, Document, Role
 
 if TYPE_CHECKING:
     from understudy.pipeline.project import Project
@@ -56,15 +56,32 @@ def plan_arms(project: Project) -> Iterator[Arm]:
     wanted = project.settings.arms
     for n in _sizes(wanted.human, len(human.documents)):
         yield Arm(f"human-{n}", f"students trained on {n:,} human labels", human, n, n, 0.0)
+    cost = total_cost(annotations[d.id] for d in teacher.documents)
+    yield from _learned(project, annotations) if project.settings.learn.enabled else _drawn(project, teacher, cost)
+    if wanted.teacher_human and human.documents and teacher.documents:
+        yield _teacher_human(project, teacher, human, cost)
+
+
+def _drawn(project: Project, teacher: TrainingSet, cost: float | None) -> Iterator[Arm]:
+    """Teacher labels of texts that were drawn by lot."""
+    wanted = project.settings.arms
     sizes = _sizes(wanted.teacher, len(teacher.documents))
     if wanted.all_teacher and len(teacher.documents) > max(sizes, default=0):
         sizes.append(len(teacher.documents))
-    cost = total_cost(annotations[d.id] for d in teacher.documents)
     for n in sizes:
         share = None if cost is None else cost * n / len(teacher.documents)
         yield Arm(f"teacher-{n}", f"students trained on {n:,} teacher labels", teacher, n, 0, share)
-    if wanted.teacher_human and human.documents and teacher.documents:
-        yield _teacher_human(project, teacher, human, cost)
+
+
+def _learned(project: Project, annotations: Mapping[str, Annotation]) -> Iterator[Arm]:
+    """Teacher labels of texts that the learning loop chose, and as many of texts that were drawn by lot."""
+    from understudy.pipeline.learning.sets import label_sets
+
+    for name, documents in label_sets(project, annotations):
+        source = labelled_set(project, documents, annotations)
+        n, cost = len(source.documents), total_cost(annotations[d.id] for d in source.documents)
+        how = "chosen in rounds" if name == "active" else "drawn by lot"
+        yield Arm(f"{name}-{n}", f"students trained on {n:,} teacher labels of texts {how}", source, n, 0, cost)
 
 
 def _sizes(wanted: Sequence[int], available: int) -> list[int]:

@@ -238,7 +238,7 @@ def _about(project: Project, arm: TrainedArm) -> dict[str, Any]:
         "project": project.settings.project.name,
         "arm": arm.name,
         "description": arm.description,
-        "teacher": project.settings.teacher.name if arm.name.startswith("teacher") else "",
+        "teacher": project.settings.teacher.name if arm.name.startswith(("teacher", "active", "random")) else "",
         "n_labels": arm.n_labels,
         "human_labels": arm.human_labels,
         "dev_f1": list(arm.dev_f1),

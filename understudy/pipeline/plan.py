@@ -99,10 +99,19 @@ class Plan:
 
 def plan(project: Project, *, only_validation: bool) -> Plan:
     """What is left to ask for the whole run, or only for validation."""
-    documents = validation_documents(project) if only_validation else documents_to_label(project)
+    documents = validation_documents(project) if only_validation else documents_to_plan(project)
     missing = documents_to_ask(documents, stored_annotations(project))
     is_batched = project.settings.teacher.batch and not only_validation
     return plan_for(project, documents, missing, _batched(project, missing) if is_batched else ())
+
+
+def documents_to_plan(project: Project) -> list[Document]:
+    """The texts to label; for those that the learning loop may still choose, as many others stand."""
+    if not project.settings.learn.enabled:
+        return documents_to_label(project)
+    from understudy.pipeline.learning.rounds import stand_ins
+
+    return documents_to_label(project) + stand_ins(project)
 
 
 def _batched(project: Project, missing: Sequence[Document]) -> set[str]:

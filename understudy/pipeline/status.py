@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from understudy.errors import StoreError
 from understudy.journal import Journal, holder
 from understudy.pipeline.accounts import account
-from understudy.pipeline.annotation import documents_to_ask, documents_to_label, stored_annotations
+from understudy.pipeline.annotation import documents_to_ask, stored_annotations
 from understudy.pipeline.batches import batch_to_json, open_batch_lines, open_batches
 from understudy.pipeline.changes import changes_since_asked
+from understudy.pipeline.plan import documents_to_plan
 from understudy.pipeline.teachers import open_teacher
 from understudy.records import Batch, Outcome
 from understudy.report.data import Account
@@ -88,7 +89,7 @@ class Status:
 
 def status(project: Project) -> Status:
     """Where the project stands."""
-    documents = documents_to_label(project)
+    documents = documents_to_plan(project)
     have = stored_annotations(project)
     missing = documents_to_ask(documents, have)
     with project.journal_to_read() as journal:

@@ -30,7 +30,7 @@ from understudy.pipeline.annotation import (
 from understudy.pipeline.learning.choosing import Chooser
 from understudy.pipeline.learning.fallback import fell_back_at
 from understudy.pipeline.learning.pupils import Codes, School
-from understudy.pipeline.learning.rounds import next_size, result_of
+from understudy.pipeline.learning.rounds import control_documents, next_size, result_of
 from understudy.pipeline.learning.telling import announce, tell
 from understudy.pipeline.sources import labelled_set
 from understudy.records import Annotation, Document, Outcome, Round
@@ -83,13 +83,13 @@ class Learned:
 def learn(project: Project) -> Learned:
     """Choose texts, have them labelled and learn from them, round by round, until a rule says stop.
 
-    Then the teacher answers the gold texts that it is compared on.
+    Then the teacher answers the gold texts that it is compared on, and a control drawn by lot where that is free.
     """
     with project.journal() as journal:
         loop = Loop(project, journal)
         announce(project, loop.rounds, loop.results)
         stopped = loop.run()
-        teach(project, gold_to_label(project))
+        teach(project, [*control_documents(project), *gold_to_label(project)])
     return Learned(tuple(loop.results), stopped, Counter(a.outcome for a in loop.annotations.values()))
 
 

@@ -91,6 +91,17 @@ def chosen_documents(project: Project) -> list[Document]:
     return [by_id[one.document_id] for chosen in stored_rounds(project) for one in chosen.selections]
 
 
+def control_documents(project: Project) -> list[Document]:
+    """As many texts as the loop has chosen, drawn by lot alone, where asking about them is free; else none.
+
+    They show what the same number of labels would have been worth without choosing.
+    """
+    if project.teacher_costs_money:
+        return []
+    n_chosen = sum(len(one.selections) for one in stored_rounds(project))
+    return list(_drawn(project, set()))[:n_chosen]
+
+
 def stand_ins(project: Project) -> list[Document]:
     """As many texts, drawn by lot, as the loop may still choose: plans count and price them in their place."""
     chosen = {document.id for document in chosen_documents(project)}
