@@ -262,6 +262,15 @@ class EncoderSettings(Table):
     recompute: bool = Field(False, description="Keep few activations: less memory, a third more time.")
 
 
+class SpanSettings(Table):
+    """Students of spans: how words are tagged."""
+
+    scheme: Literal["bio", "bioes"] = Field("bio", description="`bioes` marks the end of a span and single words too.")
+    min_share: float = Field(
+        0.0, ge=0, le=1, description="Words at which no tag has so large a share of the answers teach nothing."
+    )
+
+
 class StaticSettings(Table):
     """A table of token vectors (model2vec) and logistic regression; needs the extra `static`."""
 
@@ -338,11 +347,15 @@ class StudentSettings(Table):
         description="Recipes against wrong teacher labels; each is tried, and used only if it wins on gold dev.",
     )
     noise_consistency: float = Field(1.0, ge=0, le=1, description="Consistency that the recipe `filter` asks for.")
+    quantise: bool = Field(
+        False, description="`encoder`: let `predict` use int8 where gold dev shows at most 0.5 points of F1 lost."
+    )
     linear: LinearSettings = LinearSettings()
     ngrams: NGramSettings = NGramSettings()
     static: StaticSettings = StaticSettings()
     setfit: ContrastiveSettings = ContrastiveSettings()
     encoder: EncoderSettings = EncoderSettings()
+    spans: SpanSettings = SpanSettings()
     decoder: DecoderSettings = DecoderSettings()
 
 

@@ -16,10 +16,10 @@ from understudy.embedding import Encoder
 from understudy.errors import UserError
 from understudy.records import Document
 from understudy.settings import EmbeddingSettings, StudentSettings
-from understudy.student.base import Examples, Report, Step, Student
+from understudy.student.base import Examples, Labelled, Report, Step, Student
 from understudy.student.choice import Choice, Evidence, choose
 from understudy.student.folder import StudentFile, StudentFiles, Winner
-from understudy.student.kinds import KINDS, named, refuse_unknown_parameters
+from understudy.student.kinds import kinds_of, named, refuse_unknown_parameters
 from understudy.student.linear import LinearStudent
 from understudy.student.logistic import log_losses
 
@@ -82,7 +82,8 @@ class AutoStudent(Student):
             )
             tell.finished()
         evidence = [_evidence(name, student, dev) for name, student in candidates.items()]
-        self.choice_ = choose(evidence, self.settings.auto[0], np.random.default_rng(self.seed))
+        first = next(name for name in self.settings.auto if name in candidates)
+        self.choice_ = choose(evidence, first, np.random.default_rng(self.seed))
         self.winner_ = candidates[self.choice_.name]
         self.remarks_ += (self.choice_.sentence(),)
 
@@ -90,16 +91,39 @@ class AutoStudent(Student):
         """Untrained, the cheapest first."""
         if self.encoder is None:
             raise UserError("this `auto` student was loaded to predict and cannot learn.", "Make a new one.")
-        order = [*KINDS]
-        order.insert(order.index(LinearStudent.kind) + 1, WITH_NGRAMS)
-        return {name: self._candidate(name, self.encoder) for name in sorted(set(self.settings.auto), key=order.index)}
+        order = [*kinds_of(self.task)]
+        if issubclass(kinds_of(self.task)[LinearStudent.kind], LinearStudent):
+            order.insert(order.index(LinearStudent.kind) + 1, WITH_NGRAMS)
+        names = [name for name in order if name in self.settings.auto]
+        if not names:
+            raise UserError(
+                f"`student.auto` names no student that can learn {self.task.codebook.kind}.",
+                f"Choose some of {', '.join(order)}.",
+            )
+        return {name: self._candidate(name, self.encoder) for name in names}
 
     def _candidate(self, name: str, encoder: Encoder) -> Student:
-        kind = KINDS[LinearStudent.kind] if name == WITH_NGRAMS else named(name, KINDS)
+        kind = named(LinearStudent.kind if name == WITH_NGRAMS else name, kinds_of(self.task))
         student = kind.from_settings(self.settings, self.task, encoder, self.seed)
         if isinstance(student, LinearStudent):
             student.set_params(ngrams=name == WITH_NGRAMS)
         return student
+
+    def label(self, documents: Sequence[Document]) -> Labelled:
+        """What the winner says."""
+        self._refuse_unfitted()
+        return self.winner_.label(documents)
+
+    def token_scores(self, documents: Sequence[Document]) -> list[FloatArray]:
+        """The winner's."""
+        self._refuse_unfitted()
+        return self.winner_.token_scores(documents)
+
+    def set_thresholds(self, thresholds: FloatArray) -> Self:
+        """Decide by these from now on, as the winner does."""
+        super().set_thresholds(thresholds)
+        self.winner_.set_thresholds(thresholds)
+        return self
 
     def _probabilities(self, documents: Sequence[Document]) -> FloatArray:
         return self.winner_.predict_proba(documents)
@@ -122,7 +146,7 @@ class AutoStudent(Student):
         """The student from its checked files, without thresholds; it predicts and does not learn."""
         if stored.winner is None:
             raise UserError("the student cannot be used: its file names no winner.", "Train it again.")
-        kind = named(stored.winner.kind, KINDS)
+        kind = named(stored.winner.kind, kinds_of(task))
         refuse_unknown_parameters(kind, stored.winner.parameters)
         student = cls(task, None, _settings(stored.parameters.get("settings")), stored.parameters.get("seed", 0))
         own = stored.model_copy(update={"kind": kind.kind, "parameters": stored.winner.parameters, "winner": None})

@@ -1,10 +1,14 @@
-"""The students that learn by themselves, by name and by cost; `auto`, which chooses among them, is not one."""
+"""The students that learn by themselves, by kind of task, name and cost; `auto`, which chooses among them, is not one.
+
+A name stands for the same idea in every kind of task; which class that is depends on what a value is.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from understudy.codebook import Task
 from understudy.errors import UserError, did_you_mean
 from understudy.student.base import Student
 from understudy.student.contrastive import ContrastiveStudent
@@ -12,13 +16,22 @@ from understudy.student.decoder import DecoderStudent
 from understudy.student.encoder import EncoderStudent
 from understudy.student.linear import LinearStudent
 from understudy.student.static import StaticStudent
+from understudy.student.tagger import EncoderTagger
 from understudy.student.tfidf import TfidfStudent
 
 KINDS: dict[str, type[Student]] = {
     student.kind: student
     for student in (TfidfStudent, StaticStudent, LinearStudent, ContrastiveStudent, EncoderStudent, DecoderStudent)
 }
+"""The cheapest in use first; of texts."""
+
+OF_SPANS: dict[str, type[Student]] = {student.kind: student for student in (EncoderTagger,)}
 """The cheapest in use first."""
+
+
+def kinds_of(task: Task) -> Mapping[str, type[Student]]:
+    """The students that can learn the task, by name, the cheapest in use first."""
+    return OF_SPANS if task.codebook.kind == "entities" else KINDS
 
 
 def named(kind: str, kinds: Mapping[str, type[Student]]) -> type[Student]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from understudy.settings import StudentSettings
 from understudy.student.auto import AutoStudent
 from understudy.student.base import Student
 from understudy.student.folder import read_folder
-from understudy.student.kinds import KINDS, named, refuse_unknown_parameters
+from understudy.student.kinds import KINDS, kinds_of, named, refuse_unknown_parameters
 
 STUDENTS: dict[str, type[Student]] = {AutoStudent.kind: AutoStudent, **KINDS}
 
@@ -28,9 +29,9 @@ def make_student(settings: StudentSettings, task: Task, encoder: Encoder, seed: 
     Raises
     ------
     UserError
-        If there is no student of that name.
+        If there is no student of that name for this kind of task.
     """
-    return named(settings.kind, STUDENTS).from_settings(settings, task, encoder, seed)
+    return named(settings.kind, _students_of(task)).from_settings(settings, task, encoder, seed)
 
 
 def load_student(folder: Path, encoder_cache: Path | None = None) -> Student:
@@ -48,9 +49,13 @@ def load_student(folder: Path, encoder_cache: Path | None = None) -> Student:
     """
     description, files = read_folder(folder)
     task = task_of(description.codebook)
-    kind = named(description.kind, STUDENTS)
+    kind = named(description.kind, _students_of(task))
     refuse_unknown_parameters(kind, description.parameters)
     student = kind.restore(description, files, task, encoder_cache)
     student.remarks_ = description.remarks
     student.thresholds_ = np.full(len(task.labels), np.nan)
     return student.set_thresholds(np.array(description.thresholds, dtype=np.float64))
+
+
+def _students_of(task: Task) -> Mapping[str, type[Student]]:
+    return {AutoStudent.kind: AutoStudent, **kinds_of(task)}
