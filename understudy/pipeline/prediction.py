@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from understudy.errors import UserError, did_you_mean
+from understudy.pipeline.fastest import in_fastest_form
 from understudy.pipeline.kept import ARM_FILE, STUDENTS
 
 if TYPE_CHECKING:
@@ -33,9 +34,11 @@ def predict(
     folder = project.folder / STUDENTS / name
     if not (folder / ARM_FILE).exists():
         raise UserError(f"there is no student `{name}`.", did_you_mean(name, _names(project)))
-    loaded = load_student(folder)
+    labeller, sentence = in_fastest_form(project, folder, load_student(folder))
+    if sentence:
+        project.listener.say(sentence)
     return score_file(
-        loaded,
+        labeller,
         source,
         target,
         text_column=text_column or project.settings.data.text,

@@ -6,9 +6,11 @@ The graph is made from the student in memory, so that a student's folder holds n
 from __future__ import annotations
 
 import inspect
+import logging
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +25,8 @@ from understudy.records import Document, Value
 from understudy.student.encoder import EncoderStudent
 from understudy.student.extras import extra
 
-SCORING_BATCH = 128
-TOKENS_AT_ONCE = 2048
+SCORING_BATCH = 32
+TOKENS_AT_ONCE = 1024
 OPSET = 17
 KNOWN_DOMAINS = {"", "ai.onnx", "com.microsoft"}
 FUSED_AS_BERT = {"bert", "roberta", "xlm-roberta", "distilbert", "camembert", "electra"}
@@ -112,14 +114,15 @@ def quantised(graph: bytes) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         plain, small = Path(folder) / "plain.onnx", Path(folder) / "int8.onnx"
         plain.write_bytes(graph)
-        quantize_dynamic(
-            plain,
-            small,
-            per_channel=True,
-            weight_type=QuantType.QInt8,
-            op_types_to_quantize=["MatMul", "Attention"],
-            extra_options={"DefaultTensorType": FLOAT32},
-        )
+        with _quiet():
+            quantize_dynamic(
+                plain,
+                small,
+                per_channel=True,
+                weight_type=QuantType.QInt8,
+                op_types_to_quantize=["MatMul", "Attention"],
+                extra_options={"DefaultTensorType": FLOAT32},
+            )
         content = small.read_bytes()
     check_graph(content)
     return content
@@ -193,12 +196,24 @@ def _fused(path: Path, config: Any) -> bytes:
         return path.read_bytes()
     from onnxruntime.transformers.optimizer import optimize_model
 
-    optimised = optimize_model(
-        str(path), "bert", config.num_attention_heads, config.hidden_size, opt_level=0, only_onnxruntime=False
-    )
+    with _quiet():
+        optimised = optimize_model(
+            str(path), "bert", config.num_attention_heads, config.hidden_size, opt_level=0, only_onnxruntime=False
+        )
     fused = path.with_name("fused.onnx")
     optimised.save_model_to_file(str(fused))
     return fused.read_bytes()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the advice that these tools log for their developers."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def _session(graph: bytes, n_threads: int) -> Any:

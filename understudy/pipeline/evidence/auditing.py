@@ -155,7 +155,7 @@ def _gaps(
     if positive is None:
         return audit_groups(wrong, groups)
     has = np.array([document.value == project.task.labels[positive] for document in test])
-    found = []
+    found: list[GroupGap] = []
     for error, rows in (("false positives", ~has), ("false negatives", has)):
         kept = [group for group, keep in zip(groups, rows, strict=True) if keep]
         found += audit_groups(wrong[rows], kept, error=error)

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_project import SmallProject
+
+from understudy.pipeline import fastest
+from understudy.pipeline.fastest import FORM_FILE, in_fastest_form
+from understudy.student import EncoderStudent
+from understudy.student.forms import HalfStudent, forms_here, in_form
+
+
+class Said:
+    """A listener that keeps what it is told."""
+
+    def __init__(self):
+        self.lines = []
+
+    def progress(self, what, done, total, detail=""):
+        """Not kept."""
+
+    def say(self, line):
+        self.lines.append(line)
+
+
+@pytest.fixture
+def project(tmp_path, tiny_bert):
+    small = SmallProject(tmp_path, tiny_bert, n_gold=240)
+    small.settings |= {
+        "student.kind": "encoder", "student.encoder.model": str(tiny_bert), "student.encoder.epochs": "6",
+        "student.encoder.learning_rate": "2e-3", "student.seeds": "1", "arms.human": "[60]", "arms.teacher": "[]",
+        "arms.teacher_human": "false",
+    }  # fmt: skip
+    opened = small.open(Said())
+    opened.train()
+    return opened
+
+
+def folder_of(project) -> Path:
+    return project.folder / "students" / "human-60"
+
+
+def student_of(project):
+    from understudy.student import load_student
+
+    return load_student(folder_of(project))
+
+
+def test_the_choice_is_kept_and_is_not_judged_again(project, monkeypatch):
+    student = student_of(project)
+    _, sentence = in_fastest_form(project, folder_of(project), student)
+    kept = json.loads((folder_of(project) / FORM_FILE).read_text(encoding="utf-8"))
+    assert tuple(kept["tried"]) == forms_here(student)
+    assert kept["sentence"] == sentence
+    monkeypatch.setattr(fastest, "_choose", lambda *_: pytest.fail("judged again"))
+    assert in_fastest_form(project, folder_of(project), student)[1] == sentence
+
+
+def test_another_set_of_forms_is_judged_anew(project):
+    (folder_of(project) / FORM_FILE).write_text('{"form": "int8", "tried": ["int8"], "sentence": "old"}')
+    _, sentence = in_fastest_form(project, folder_of(project), student_of(project))
+    assert sentence != "old"
+
+
+def test_a_form_that_answers_otherwise_is_refused_in_words(project, monkeypatch):
+    class Contrary:
+        def __init__(self, student):
+            self.task, self.decode, self._student = student.task, student.decode, student
+
+        def predict_proba(self, documents):
+            return 1 - self._student.predict_proba(documents)
+
+    monkeypatch.setattr("understudy.student.forms.in_form", lambda student, form: Contrary(student))
+    monkeypatch.setattr("understudy.student.forms.forms_here", lambda *_, **__: ("bf16", "int8"))
+    chosen = fastest._choose(project, student_of(project), ("bf16", "int8"))
+    assert chosen.form == "torch"
+    assert "the same label on" in chosen.sentence
+    assert "points of F1" in chosen.sentence
+
+
+def test_few_gold_texts_judge_nothing(project, monkeypatch):
+    monkeypatch.setattr(fastest, "FEWEST_TEXTS", 1000)
+    chosen = fastest._choose(project, student_of(project), ("onnx",))
+    assert chosen.form == "torch"
+    assert "gold dev texts" in chosen.sentence
+
+
+def test_predict_says_which_form_it_used(project, tmp_path):
+    source, target = tmp_path / "new.csv", tmp_path / "labels.csv"
+    source.write_text("id,text\n1,the film was good\n2,the film was awful\n", encoding="utf-8")
+    project.predict(source, target, student="human-60")
+    assert any(line.startswith("computed in") for line in project.listener.lines)
+    with target.open(encoding="utf-8", newline="") as file:
+        assert len(list(csv.DictReader(file))) == 2
+
+
+def test_half_precision_leaves_the_student_alone(project):
+    student = student_of(project)
+    assert isinstance(student, EncoderStudent)
+    documents = project.gold[:20]
+    before = student.predict_proba(documents)
+    half = in_form(student, "bf16")
+    assert isinstance(half, HalfStudent)
+    np.testing.assert_allclose(half.predict_proba(documents), before, atol=0.05)
+    np.testing.assert_array_equal(student.predict_proba(documents), before)
+
+
+def test_students_without_other_forms_label_as_they_are(project):
+    sentinel = object()
+    assert in_fastest_form(project, folder_of(project), sentinel) == (sentinel, "")  # type: ignore[arg-type]

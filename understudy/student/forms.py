@@ -1,0 +1,118 @@
+"""The forms in which an encoder student can compute its labels on this machine, and which of them may stand in for it.
+
+``torch`` is what it was trained as, in single precision; the others are faster and answer a little differently, so that
+each must be judged on gold dev before it is used.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from importlib.util import find_spec
+from typing import Literal, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from understudy.codebook import Task
+from understudy.embedding import batches_by_length
+from understudy.records import Document, Value
+from understudy.student.encoder import EncoderStudent
+from understudy.student.exported import ExportedStudent
+from understudy.student.network import logits
+from understudy.student.training import has_fast_bf16
+
+Form = Literal["torch", "bf16", "onnx", "int8"]
+FORMS: tuple[Form, ...] = ("torch", "bf16", "onnx", "int8")
+
+FAITHFUL = 0.995
+"""Share of gold dev texts on which a form must give the label that single precision gives."""
+
+TEXTS_AT_ONCE, TOKENS_AT_ONCE = 32, 1024
+"""Small enough to stay in the cache: larger batches of long texts are slower."""
+
+FloatArray = NDArray[np.float64]
+
+
+class Labeller(Protocol):
+    """What labels texts: a student, or one of its forms."""
+
+    @property
+    def task(self) -> Task:
+        """What it labels."""
+
+    def predict_proba(self, documents: Sequence[Document]) -> FloatArray:
+        """Probabilities of shape (n, K), columns in codebook order."""
+
+    def decode(self, probabilities: FloatArray) -> list[Value]:
+        """Values, decided with the student's thresholds."""
+
+
+def forms_here(student: EncoderStudent, *, may_quantise: bool = False) -> tuple[Form, ...]:
+    """The forms that this machine and what is installed on it can compute, besides ``torch``, fastest last.
+
+    Parameters
+    ----------
+    may_quantise : whether ``int8`` is among them; it may cost accuracy.
+    """
+    device = student.learner_.network.device
+    if device.type != "cpu":
+        return ("bf16",) if has_fast_bf16(device) else ()
+    has_onnx = find_spec("onnx") is not None and find_spec("onnxruntime") is not None
+    found: list[Form] = ["onnx"] if has_onnx else []
+    found += ["bf16"] if has_fast_bf16(device) else []
+    return (*found, "int8") if has_onnx and may_quantise else tuple(found)
+
+
+def in_form(student: EncoderStudent, form: Form, *, n_threads: int = 0) -> Labeller:
+    """The student in one form.
+
+    Parameters
+    ----------
+    n_threads : of ONNX Runtime; 0 lets it decide.
+
+    Raises
+    ------
+    UserError
+        If the extra `onnx` is missing for a form that needs it, or the architecture cannot be exported.
+    """
+    if form == "torch":
+        return student
+    if form == "bf16":
+        return HalfStudent(student)
+    return ExportedStudent(student, is_quantised=form == "int8", n_threads=n_threads)
+
+
+class HalfStudent:
+    """A fitted encoder student whose network computes in bfloat16; probabilities are made in double precision.
+
+    Parameters
+    ----------
+    student : fitted; it is left as it is.
+    """
+
+    def __init__(self, student: EncoderStudent) -> None:
+        self._student = student
+        self._network = copy.deepcopy(student.learner_.network).to(torch.bfloat16).eval()
+
+    @property
+    def task(self) -> Task:
+        """What it labels."""
+        return self._student.task
+
+    def predict_proba(self, documents: Sequence[Document]) -> FloatArray:
+        """Probabilities of shape (n, K), columns in codebook order."""
+        learner = self._student.learner_
+        encodings = learner.tokens.read([document.text for document in documents])
+        lengths = np.array([len(encoding.ids) for encoding in encodings], dtype=np.int64)
+        found = torch.empty((len(encodings), len(self.task.labels)))
+        with torch.inference_mode():
+            for rows in batches_by_length(lengths, TEXTS_AT_ONCE, TOKENS_AT_ONCE):
+                found[rows] = logits(self._network, learner.tokens.pad([encodings[row] for row in rows])).cpu()
+        probabilities: FloatArray = learner.objective.probabilities(found).numpy()
+        return probabilities
+
+    def decode(self, probabilities: FloatArray) -> list[Value]:
+        """Values from probabilities, decided with the student's thresholds."""
+        return self._student.decode(probabilities)
