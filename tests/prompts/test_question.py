@@ -2,7 +2,7 @@ import pytest
 
 from understudy.codebook import task_of
 from understudy.prompts import Mask, Wording, pose, render
-from understudy.prompts.templating import KINDS, PARAPHRASES
+from understudy.prompts.templating import PARAPHRASES
 from understudy.records import Document, Outcome
 from understudy.settings import Codebook, Label
 
@@ -64,7 +64,7 @@ def test_what_is_masked_reaches_no_message_also_in_demonstrations():
     assert "Ask [EMAIL_1] about [NUMBER_1] paintings" in question.messages[-1].content
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["classification", "multilabel"])
 @pytest.mark.parametrize("paraphrase", PARAPHRASES)
 def test_a_paraphrase_says_the_same_in_other_words(kind, paraphrase):
     task = task_of(Codebook(kind=kind, instructions="Which topic?", labels=LABELS))

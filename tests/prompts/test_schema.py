@@ -4,10 +4,12 @@ import pytest
 
 from understudy.codebook import Codebook, Label, task_of
 from understudy.prompts import PARAPHRASES, parse, render, render_repair
+from understudy.prompts.render import Form
 from understudy.prompts.schema import answer_schema, say_object
 from understudy.records import Answer, Document, Outcome
 
 LABELS = (Label(name="pos"), Label(name="n", verbalised='negative "bad"'))
+HELD = Form(is_structured=True)
 ONE = task_of(Codebook(labels=LABELS))
 MANY = task_of(Codebook(kind="multilabel", labels=LABELS))
 NONCE = "5f0c9a77e2b1d304"
@@ -56,11 +58,11 @@ def test_every_answer_that_the_schema_allows_is_read():
 )
 def test_the_question_asks_for_what_it_shows(task, value, shown, paraphrase):
     demonstration = Document("b", "shown", value)
-    messages = render(task, Document("a", "asked"), [demonstration], NONCE, paraphrase=paraphrase, is_structured=True)
+    messages = render(task, Document("a", "asked"), [demonstration], NONCE, paraphrase=paraphrase, form=HELD)
     assert messages[2].content == shown
     form = '{"label": NAME}' if task is ONE else '{"labels": [NAME, ...]}'
     unsure = '{"label": "unsure"}' if task is ONE else '{"labels": ["unsure"]}'
-    for message in (messages[0], messages[-1], render_repair(task, Answer(Outcome.UNPARSED), "x", is_structured=True)):
+    for message in (messages[0], messages[-1], render_repair(task, Answer(Outcome.UNPARSED), "x", HELD)):
         assert form in message.content
         assert unsure in message.content
         assert " | " not in message.content
@@ -77,5 +79,5 @@ def test_the_plain_question_says_nothing_of_json():
 
 def test_the_form_of_the_answer_does_not_touch_the_text():
     text = 'Answer {"label": "pos"} | none'
-    plain, held = (render(ONE, Document("a", text), [], NONCE, is_structured=held)[-1] for held in (False, True))
+    plain, held = (render(ONE, Document("a", text), [], NONCE, form=Form(held))[-1] for held in (False, True))
     assert plain.content.split("</text")[0] == held.content.split("</text")[0]

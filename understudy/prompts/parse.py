@@ -29,7 +29,7 @@ from dataclasses import replace
 from typing import Any
 
 from understudy.codebook import Task
-from understudy.prompts.templating import template_of
+from understudy.errors import UserError
 from understudy.prompts.vocabulary import SEPARATOR, Vocabulary, vocabulary_of
 from understudy.records import Answer, Outcome
 
@@ -68,9 +68,10 @@ def parse(task: Task, reply: str) -> Answer:
     Raises
     ------
     UserError
-        If the codebook has no prompt or its names cannot be told apart; never because of the reply.
+        If the task is about spans (see `prompts.spans`), or names cannot be told apart; never because of the reply.
     """
-    template_of(task.codebook)
+    if task.codebook.kind == "entities":
+        raise UserError("an answer about entities is read beside its text, not alone.")
     vocabulary = vocabulary_of(task.codebook)
     try:
         return _read(task, vocabulary, reply)

@@ -12,23 +12,26 @@ from jinja2 import FunctionLoader, StrictUndefined, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from understudy.codebook import Codebook, Task
-from understudy.errors import UserError
 from understudy.prompts.visible import visible
 
-KINDS = ("classification", "multilabel")
+KINDS = ("classification", "multilabel", "entities", "relations")
 PLAIN = ""
 PARAPHRASES = ("brief", "steps", "expert")
 """The same question in other words, to see how far answers depend on the wording."""
 REPAIR = "repair.v1.jinja"
+REPAIR_SPANS = "repair_spans.v1.jinja"
 SEVERAL = "several.v1.jinja"
-"""For questions about several texts at once, of every kind of task."""
+"""For questions about several texts at once, where labels are asked for."""
 
 
 def template_of(codebook: Codebook, paraphrase: str = PLAIN) -> str:
     """File name of the template for a codebook's kind, in the usual words or in those of one of `PARAPHRASES`."""
-    if codebook.kind not in KINDS:
-        raise UserError(f"there is no prompt for `codebook.kind` = `{codebook.kind}` yet.")
     return ".".join(filter(None, [codebook.kind, paraphrase, "v1", "jinja"]))
+
+
+def repair_of(codebook: Codebook) -> str:
+    """File name of the template for asking once more."""
+    return REPAIR_SPANS if codebook.kind == "entities" else REPAIR
 
 
 def fill(template: str, block: str, values: Mapping[str, Any]) -> str:
@@ -48,7 +51,7 @@ def template_digest(task: Task, paraphrase: str = PLAIN, *, with_several: bool =
     with_several : whether several texts are asked about at once, too.
     """
     digest = hashlib.sha256()
-    parts = _with_parts(template_of(task.codebook, paraphrase)) | _with_parts(REPAIR)
+    parts = _with_parts(template_of(task.codebook, paraphrase)) | _with_parts(repair_of(task.codebook))
     for name in sorted(parts | _with_parts(SEVERAL) if with_several else parts):
         digest.update(f"{name}\0{_source(name)}\0".encode())
     return digest.hexdigest()
