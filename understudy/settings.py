@@ -76,6 +76,12 @@ class Codebook(Table):
         return tuple(label.name for label in self.labels)
 
 
+Format = Literal[
+    "table", "conll", "tokens", "brat", "spacy", "label-studio", "prodigy", "doccano", "tacred", "semeval", "wiki80"
+]
+"""How a file holds its texts."""
+
+
 class DataSettings(Table):
     """Where the texts are and which columns to read."""
 
@@ -89,6 +95,10 @@ class DataSettings(Table):
     role: str | None = Field(None, description="Column that says demo, dev or test; empty: split by [gold].")
     group: str | None = Field(None, description="Column whose equal values stay on one side of a split.")
     meta: tuple[str, ...] = Field((), description="Further columns to keep beside a document.")
+    format: Literal["auto", Format] = Field("auto", description="Of the files; `auto` goes by name and first record.")
+    offsets: Literal["auto", "code-points", "utf-16"] = Field(
+        "auto", description="What doccano and Label Studio count; `auto` goes by the quotes and refuses to guess."
+    )
     encoding: str = Field("utf-8", description="Of CSV and JSONL files; a byte order mark is understood.")
     label_separator: str = Field("|", min_length=1, description="Between the labels of one multi-label cell.")
     max_characters: int = Field(20_000, ge=1, description="Longer texts are overlong.")

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from understudy.corpus.spans.marks import read_mark
-from understudy.corpus.tables import Row, column_cell, missing_column, read_rows
+from understudy.corpus.spans.reading import read_any_rows
+from understudy.corpus.tables import Row, column_cell, missing_column
 from understudy.errors import UserError, did_you_mean
 from understudy.records import Document, Role, Span, Value
 from understudy.settings import DataSettings
@@ -34,7 +35,7 @@ def read_documents(
 
     Parameters
     ----------
-    paths : files as `read_rows` accepts them.
+    paths : files as `read_any_rows` accepts them.
     data : which columns to read; with ``data.id = ""`` ids are ``FILE-row-N``.
     read_label : turns a label cell into a value and raises UserError if it is none; None for files without human
         labels, whose label and role columns are not read and whose group column may be missing.
@@ -64,7 +65,7 @@ def read_recorded(paths: Sequence[Path], data: DataSettings, column: str) -> dic
     Raises
     ------
     UserError
-        If no file has the column, an id is missing, or two files answer differently for one id; or as `read_rows`.
+        If no file has the column, an id is missing, or two files answer differently for one id; or as `read_any_rows`.
     """
     recorded: dict[str, tuple[str | None, ...]] = {}
     columns: set[str] = set()
@@ -132,7 +133,7 @@ class _Reading:
     def file(self, path: Path) -> Iterator[Document]:
         expected = {*self.data.meta, *self._gold_columns()}
         columns: dict[str, str | None] = {}
-        for row in read_rows(path, self.data.encoding):
+        for row in read_any_rows(path, self.data):
             columns |= dict.fromkeys(row.cells)
             yield self._fitting(self._document(row, path), row.place(path))
         if not columns:
@@ -234,7 +235,7 @@ def _answers_in(path: Path, data: DataSettings, column: str, columns: set[str]) 
     """The answers of one file; adds the columns that it has to `columns`."""
     answers: dict[str, tuple[str | None, ...]] = {}
     last_number: dict[str, int] = {}
-    for row in read_rows(path, data.encoding):
+    for row in read_any_rows(path, data):
         columns.update(row.cells)
         identifier = _identifier(row, path, data.id)
         if data.allow_duplicate_ids:
