@@ -18,7 +18,7 @@ ROWS = (
     ("errors",),
 )
 ROW_OF = {room: row for row, rooms in enumerate(ROWS) for room in rooms}
-DATA_FOLDERS = {"demo_project"}
+DATA_FOLDERS = {"demo_entities", "demo_project"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -8,9 +8,10 @@ from understudy.pipeline import Project
 from understudy.settings import FILE_NAME, Settings, read_settings
 
 KINDS = ["classification", "multilabel"]
+SPAN_KINDS = ["entities", "relations"]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", KINDS + SPAN_KINDS)
 def test_new_project_passes_check_without_errors(kind, tmp_path, capsys):
     ended = called(capsys, "init", tmp_path / "new", "--kind", kind)
     assert ended.code == 0
@@ -34,6 +35,21 @@ def test_every_setting_in_the_template_has_its_default_when_uncommented(kind, tm
     assert read_settings(tmp_path / "new") == as_written
     assert as_written.model_copy(update={"project": Settings().project, "codebook": Settings().codebook}) == Settings()
     task_of(as_written.codebook)
+
+
+def test_samples_of_spans_are_read_as_they_are_marked(tmp_path, capsys):
+    for kind in SPAN_KINDS:
+        called(capsys, "init", tmp_path / kind, "--kind", kind)
+    entities, relations = (Project.open(tmp_path / kind) for kind in SPAN_KINDS)
+    assert [(span.label, span.text) for span in entities.gold[0].value] == [
+        ("person", "Mara Lund"),
+        ("company", "Tern Bakery"),
+    ]
+    assert entities.gold[1].value == ()
+    assert (relations.gold[4].head.text, relations.gold[4].tail.text) == ("Ann Pell", "Pell & Sons")
+    assert relations.settings.codebook.null == "no_relation"
+    assert all(document.head and document.tail for document in relations.pool)
+    assert len(entities.pool) == len(relations.pool) == 10
 
 
 def test_every_setting_stands_in_the_template(tmp_path, capsys):

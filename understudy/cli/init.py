@@ -17,11 +17,15 @@ class Kind(StrEnum):
 
     CLASSIFICATION = "classification"
     MULTILABEL = "multilabel"
+    ENTITIES = "entities"
+    RELATIONS = "relations"
 
 
 def init(
     folder: Annotated[Path, typer.Argument(help="The folder to make.")],
-    kind: Annotated[Kind, typer.Option(help="One label a text, or any number of labels.")] = Kind.CLASSIFICATION,
+    kind: Annotated[
+        Kind, typer.Option(help="One label a text, any number of labels, spans, or a relation.")
+    ] = Kind.CLASSIFICATION,
     as_json: AsJson = False,
 ) -> int:
     """Make a project folder with a commented understudy.toml and a few rows of data.
