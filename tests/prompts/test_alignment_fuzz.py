@@ -21,9 +21,11 @@ MASK = Mask(("number", "name"), ("Anna",))
 N_IN_SUITE = 300
 
 WORDS = [
-    "Anna", "May", "may", "北京大学", "北京", "is", "in", "“Acme”", "U.S.", "U.S", "cafe\u0301", "café", "👩‍👩‍👧", "O'Neil",
+    "Anna", "May", "may", "北京大学", "北京", "is", "in", "“Acme”", "U.S.", "U.S",
+    "cafe\u0301", "café", "👩‍👩‍👧", "O'Neil",
     "שלום", "עולם", "İstanbul", "ﬁn", "straße", "\u200b", "\ufeff", "<PER>", "</loc>", "[E1]", "a<b", "12", "4711",
-    "\r\n", "\n", "\t", "\x00", "»Zeit«", "the", "New", "York", "No\u0308el", "각", "\u1100\u1161\u11a8", "&amp;", "```",
+    "\r\n", "\n", "\t", "\x00", "»Zeit«", "the", "New", "York", "No\u0308el", "각", "\u1100\u1161\u11a8",
+    "&amp;", "```",
 ]  # fmt: skip
 
 
@@ -148,4 +150,4 @@ def test_an_answer_that_is_not_mutated_brings_back_the_spans(span_format):
 
 
 if __name__ == "__main__":
-    print(dict(run(int(sys.argv[1]))))
+    sys.stdout.write(f"{dict(run(int(sys.argv[1])))}\n")

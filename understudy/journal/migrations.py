@@ -97,12 +97,18 @@ def learning_rounds(connection: sqlite3.Connection) -> None:
     )
 
 
+def uncertain_spans(connection: sqlite3.Connection) -> None:
+    """Where a teacher names a span of which place or type is not certain."""
+    connection.execute("alter table annotations add column uncertain text not null default '[]'")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     first_tables,
     flags_and_validations,
     cached_tokens,
     batches,
     learning_rounds,
+    uncertain_spans,
 )
 
 

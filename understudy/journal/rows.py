@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import astuple
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +23,7 @@ from understudy.records import (
     Request,
     Round,
     Selection,
+    Span,
     ValidationRecord,
     Value,
 )
@@ -31,7 +33,7 @@ Decode = Callable[[Any], Value | None]
 
 ANNOTATION_COLUMNS = (
     "document_id, text_sha256, outcome, value, teacher, model, codebook, prompt, request_keys, demonstrations, "
-    "created_at, answers, n_asked, consistency, confidence, trust, cost_usd, reason, flags"
+    "created_at, answers, n_asked, consistency, confidence, trust, cost_usd, reason, flags, uncertain"
 )
 VALIDATION_COLUMNS = "codebook, contents, teacher, prompt, documents, n, f1, low, high, at"
 HUMAN_LABEL_COLUMNS = "document_id, text_sha256, value, annotator, source, created_at"
@@ -112,14 +114,14 @@ def annotation_row(annotation: Annotation, encode: Encode) -> tuple[object, ...]
         json.dumps(who.request_keys), json.dumps(who.demonstrations), who.created_at or now(),
         json.dumps([encode(answer) for answer in annotation.answers]), annotation.n_asked, annotation.consistency,
         annotation.confidence, annotation.trust, annotation.cost_usd, stored(annotation.reason),
-        json.dumps(annotation.flags),
+        json.dumps(annotation.flags), json.dumps([astuple(span) for span in annotation.uncertain]),
     )  # fmt: skip
 
 
 def annotation_of(row: Sequence[Any], decode: Decode) -> Annotation:
     """The record of `ANNOTATION_COLUMNS`."""
     document_id, sha, outcome, value, teacher, model, codebook, prompt, keys, shown, at, answers, *rest = row
-    n_asked, consistency, confidence, trust, cost_usd, reason, flags = rest
+    n_asked, consistency, confidence, trust, cost_usd, reason, flags, uncertain = rest
     return Annotation(
         document_id=read(document_id),
         text_sha256=sha,
@@ -136,6 +138,7 @@ def annotation_of(row: Sequence[Any], decode: Decode) -> Annotation:
         cost_usd=cost_usd,
         reason=read(reason),
         flags=tuple(json.loads(flags)),
+        uncertain=tuple(Span(*span) for span in json.loads(uncertain)),
     )
 
 

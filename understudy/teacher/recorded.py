@@ -18,7 +18,8 @@ class RecordedTeacher:
 
     Parameters
     ----------
-    task : says what an answer may be; one outside the codebook is `unparsed`.
+    task : says what an answer may be; one outside the codebook, or a span that
+        does not quote the text, is `unparsed`.
     name : how reports call the teacher.
     answers : document id -> its answers as they stand in the file; None for one that nobody could read.
         A document without answers is `skipped`.
@@ -45,15 +46,16 @@ class RecordedTeacher:
         for document in documents:
             recorded = self._answers.get(document.id, ())
             if recorded:
-                yield conclude(self._task, document, [self._read(answer) for answer in recorded], provenance)
+                yield conclude(self._task, document, [self._read(document, answer) for answer in recorded], provenance)
             else:
                 yield skip(document, NO_RECORD, provenance)
 
-    def _read(self, recorded: str | None) -> Answer:
+    def _read(self, document: Document, recorded: str | None) -> Answer:
         if recorded is None:
             return Answer(Outcome.UNPARSED, reason=UNREADABLE)
         try:
             value = self._task.read(recorded)
+            value = None if value is None else self._task.check_in(value, document)
         except UserError as exc:
             return Answer(Outcome.UNPARSED, reason=f"recorded {exc.message}")
         return Answer(Outcome.UNPARSED, reason=UNREADABLE) if value is None else Answer(Outcome.LABELLED, value)

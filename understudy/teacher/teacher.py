@@ -8,7 +8,7 @@ from typing import Protocol
 
 from understudy.codebook import Task
 from understudy.corpus import text_digest
-from understudy.records import Annotation, Answer, Document, Outcome, Provenance, Value
+from understudy.records import Annotation, Answer, Document, Outcome, Provenance, Span, Value
 
 
 class Teacher(Protocol):
@@ -60,7 +60,8 @@ def conclude(
         consistency=vote.consistency,
         confidence=_confidence(answers, vote.value),
         cost_usd=cost_usd,
-        reason="; ".join(filter(None, remarks)),
+        reason="; ".join(filter(None, [*remarks, *_how_spans_were_read(answers)])),
+        uncertain=_uncertain(answers, vote.value),
     )
 
 
@@ -98,6 +99,21 @@ def _without_value(
 def _confidence(answers: Sequence[Answer], value: Value) -> float | None:
     stated = [answer.confidence for answer in answers if answer.value == value and answer.confidence is not None]
     return sum(stated) / len(stated) if stated else None
+
+
+def _how_spans_were_read(answers: Sequence[Answer]) -> Iterator[str]:
+    """Remarks on answers with spans; once each."""
+    yield from dict.fromkeys(a.reason for a in answers if a.reason and _has_spans(a))
+
+
+def _has_spans(answer: Answer) -> bool:
+    return any(isinstance(each, Span) for each in answer.value or ())
+
+
+def _uncertain(answers: Sequence[Answer], value: Value) -> tuple[Span, ...]:
+    """What any answer leaves uncertain and the vote does not hold, in order."""
+    found = {span for answer in answers for span in answer.uncertain}.difference(value)
+    return tuple(sorted(found, key=lambda span: (span.start, span.end, span.label)))
 
 
 def _share_unread(answers: Sequence[Answer]) -> str:
