@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
+from tokenizers import Encoding
 from transformers import AutoModel
 
 from understudy.embedding.model_folder import BUNDLED, BUNDLED_NAME, file_sha256, model_folder, weight_files
@@ -84,6 +85,38 @@ class Encoder:
         distinct = self._encode_distinct(list(row_of), on_progress)
         return distinct[[row_of[text] for text in texts]]
 
+    @property
+    def tokens(self) -> Tokens:
+        """What cuts texts into tokens, at most `max_tokens`."""
+        return self._tokens
+
+    def token_states(
+        self, encodings: Sequence[Encoding], layer: int, on_progress: Progress | None = None
+    ) -> list[FloatArray]:
+        """The network's state of every token behind one of its layers, each of shape (tokens, dimension), uncached.
+
+        Parameters
+        ----------
+        layer : 0 are the vectors of tokens alone; the last is what `encode` pools.
+        on_progress : called with (done, total) counting encodings.
+        """
+        lengths = np.array([len(encoding.ids) for encoding in encodings], dtype=np.int64)
+        found: list[FloatArray] = [np.zeros((0, self.dimension), dtype=np.float32)] * len(encodings)
+        done = 0
+        for rows in batches_by_length(lengths, self.settings.batch_size):
+            states = self._states(self._tokens.pad([encodings[row] for row in rows]), layer)
+            for row, own in zip(rows, states, strict=True):
+                found[row] = own[: lengths[row]]
+            done += len(rows)
+            if on_progress:
+                on_progress(done, len(encodings))
+        return found
+
+    @property
+    def n_layers(self) -> int:
+        """Layers of the network."""
+        return int(self._config.num_hidden_layers)
+
     def _encode_distinct(self, texts: list[str], on_progress: Progress | None) -> FloatArray:
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
         keys = [self._key(text) for text in texts]
@@ -113,6 +146,12 @@ class Encoder:
         hidden = self._network(input_ids=batch["input_ids"], attention_mask=mask).last_hidden_state
         pooled: FloatArray = self._pooling.pool(hidden, mask).numpy()
         return pooled
+
+    @torch.inference_mode()
+    def _states(self, batch: dict[str, torch.Tensor], layer: int) -> FloatArray:
+        inputs = {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"]}
+        states: FloatArray = self._network(**inputs, output_hidden_states=True).hidden_states[layer].numpy()
+        return states
 
     @cached_property
     def _network(self) -> Any:

@@ -15,6 +15,7 @@ from understudy.student.contrastive import ContrastiveStudent
 from understudy.student.decoder import DecoderStudent
 from understudy.student.encoder import EncoderStudent
 from understudy.student.linear import LinearStudent
+from understudy.student.linear_tagger import LinearTagger
 from understudy.student.static import StaticStudent
 from understudy.student.tagger import EncoderTagger
 from understudy.student.tfidf import TfidfStudent
@@ -25,7 +26,7 @@ KINDS: dict[str, type[Student]] = {
 }
 """The cheapest in use first; of texts."""
 
-OF_SPANS: dict[str, type[Student]] = {student.kind: student for student in (EncoderTagger,)}
+OF_SPANS: dict[str, type[Student]] = {student.kind: student for student in (LinearTagger, EncoderTagger)}
 """The cheapest in use first."""
 
 

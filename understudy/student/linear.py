@@ -156,15 +156,7 @@ class LinearStudent(Student):
     @classmethod
     def restore(cls, stored: StudentFile, files: StudentFiles, task: Task, encoder_cache: Path | None) -> Self:
         """The student from its checked files, without thresholds."""
-        if stored.embedding is None:
-            raise UserError("a `linear` student's file names no encoder.", "Train the student again.")
-        encoder = load_encoder(stored.embedding, encoder_cache)
-        if encoder.digest != stored.embedding_digest:
-            raise UserError(
-                f"the student learned with another version of the encoder `{encoder.name}`.",
-                "Bring back the encoder's files as they were, or train the student again.",
-            )
-        student = cls(task, encoder, **stored.parameters)
+        student = cls(task, encoder_of(stored, encoder_cache), **stored.parameters)
         student._take(files)
         return student
 
@@ -174,6 +166,19 @@ class LinearStudent(Student):
         width = self.encoder.dimension + (self.ngrams_.width if self.ngrams_ else 0)
         shape = (len(self.task.labels), width)
         self.regression_ = restored_regression(files.arrays, shape, is_exclusive=self.task.is_exclusive)
+
+
+def encoder_of(stored: StudentFile, encoder_cache: Path | None) -> Encoder:
+    """The frozen encoder that a student's file names; raises UserError if it names none or it is not that one."""
+    if stored.embedding is None:
+        raise UserError("a `linear` student's file names no encoder.", "Train the student again.")
+    encoder = load_encoder(stored.embedding, encoder_cache)
+    if encoder.digest != stored.embedding_digest:
+        raise UserError(
+            f"the student learned with another version of the encoder `{encoder.name}`.",
+            "Bring back the encoder's files as they were, or train the student again.",
+        )
+    return encoder
 
 
 def _joined(vectors: FloatArray, texts: Sequence[str], ngrams: NGrams | None) -> Features:
