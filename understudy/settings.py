@@ -137,6 +137,12 @@ class PromptSettings(Table):
         (), description="Personal data that are replaced on this machine before a text is sent."
     )
     mask_names: tuple[str, ...] = Field((), description="The names that `name` in `mask` replaces.")
+    span_format: Literal["auto", "tags", "json", "llmaaa"] = Field(
+        "auto", description="Entities: how the teacher writes spans; `auto` tries each form on some texts of gold dev."
+    )
+    direction_check: float = Field(
+        0.05, ge=0, le=1, description="Relations: share of those found that is asked again, head and tail exchanged."
+    )
 
 
 VENDORS = {
@@ -281,6 +287,14 @@ class SpanSettings(Table):
     )
 
 
+class RelationSettings(Table):
+    """Students of relations: how head and tail are marked."""
+
+    markers: Literal["typed", "shared"] = Field(
+        "typed", description="`typed` markers tell head and tail apart; `shared` ones are LLMaAA's."
+    )
+
+
 class StaticSettings(Table):
     """A table of token vectors (model2vec) and logistic regression; needs the extra `static`."""
 
@@ -352,6 +366,10 @@ class StudentSettings(Table):
     train_on_dev: bool = Field(False, description="Let gold dev texts also join the training of teacher+human.")
     soft_targets: bool = Field(True, description="Learn from the shares of repeated answers, not only the winner.")
     tune_threshold: bool = Field(True, description="Choose the decision threshold on dev.")
+    threshold_for: Literal["f1", "prevalence"] = Field(
+        "f1", description="What it is chosen for: F1, or labels as frequent as people give them."
+    )
+    calibrate: bool = Field(True, description="Scale probabilities on dev so that they come true.")
     noise: Literal["off", "auto"] | tuple[NoiseRecipe, ...] = Field(
         "off",
         description="Recipes against wrong teacher labels; each is tried, and used only if it wins on gold dev.",
@@ -366,6 +384,7 @@ class StudentSettings(Table):
     setfit: ContrastiveSettings = ContrastiveSettings()
     encoder: EncoderSettings = EncoderSettings()
     spans: SpanSettings = SpanSettings()
+    relations: RelationSettings = RelationSettings()
     decoder: DecoderSettings = DecoderSettings()
 
 

@@ -51,7 +51,7 @@ from understudy.evaluation.planning import (
     f1_half_width,
     paired_half_width,
 )
-from understudy.evaluation.thresholds import best_threshold, label_thresholds
+from understudy.evaluation.thresholds import best_threshold, label_thresholds, prevalence_threshold
 from understudy.evaluation.trust import TrustModel, fit_trust
 from understudy.evaluation.trust_report import TrustMeasure, TrustReport, auroc, report_trust
 
@@ -112,6 +112,7 @@ __all__ = [
     "mcnemar_exact",
     "measure_agreement",
     "paired_half_width",
+    "prevalence_threshold",
     "reliability",
     "report_trust",
     "risk_coverage",

@@ -53,6 +53,34 @@ def label_thresholds(probabilities: ArrayLike, truth: ArrayLike) -> FloatArray:
     return np.array([_threshold(stated[:, column], actual[:, column]) for column in range(stated.shape[1])])
 
 
+def prevalence_threshold(probabilities: ArrayLike, truth: ArrayLike) -> float:
+    """The threshold with which a label is given as often as it is true; use it to count, not to label single texts.
+
+    Parameters
+    ----------
+    probabilities : array of shape (n,), in [0, 1].
+    truth : bool array of shape (n,).
+
+    Returns
+    -------
+    float in [0, 1]
+        Midway between the two probabilities that it parts; ties are given the label together. 0.5 without documents.
+
+    Examples
+    --------
+    >>> prevalence_threshold([0.9, 0.6, 0.2, 0.1], [True, True, True, False])
+    0.15000000000000002
+    """
+    stated, actual = np.asarray(probabilities, dtype=np.float64), np.asarray(truth, dtype=bool)
+    if stated.ndim != 1 or stated.shape != actual.shape:
+        raise ValueError(f"truth: expected shape {stated.shape} as the probabilities, found {actual.shape}.")
+    if not len(stated):
+        return NEUTRAL
+    ordered, n = np.sort(stated)[::-1], int(actual.sum())
+    upper, lower = (ordered[n - 1] if n else 1.0), (ordered[n] if n < len(ordered) else 0.0)
+    return float((upper + lower) / 2)
+
+
 def _threshold(probabilities: FloatArray, truth: BoolArray) -> float:
     n_fewer = min(int(truth.sum()), int((~truth).sum()))
     if n_fewer == 0:

@@ -23,7 +23,7 @@ from understudy.pipeline.kept import (
 )
 from understudy.pipeline.lessons import Lessons
 from understudy.pipeline.noise_choice import choose_recipe, fit_on, held_out_on_dev, recipe_called, used_recipe
-from understudy.pipeline.tuning import headline_f1, tuned_thresholds
+from understudy.pipeline.tuning import calibrated, headline_f1, tuned_thresholds
 from understudy.records import Document, Role
 from understudy.report.data import NoiseTrial
 
@@ -86,7 +86,13 @@ def train_once(
     said = _said(student, lessons.dev)
     if recipe and learned_dev:
         said = Said(said.values, held_out_on_dev(lessons, recipe))
-    student.set_thresholds(tuned_thresholds(project, said.probabilities, lessons.dev if may_tune else ()))
+    tuning_texts = lessons.dev if may_tune else ()
+    calibration = calibrated(project, said.probabilities, tuning_texts)
+    if calibration is not None:
+        student.set_temperature(calibration.temperature)
+        student.remarks_ = (*student.remarks_, calibration.sentence())
+        said = Said(said.values, student.tempered(said.probabilities))
+    student.set_thresholds(tuned_thresholds(project, said.probabilities, tuning_texts))
     if not project.task.marks_spans:
         said = Said(tuple(student.decode(said.probabilities)), said.probabilities)
     dev_f1 = headline_f1(project, lessons.dev, said.values) if may_tune else np.nan

@@ -21,6 +21,7 @@ from understudy.errors import UserError
 from understudy.records import Document, Value
 from understudy.settings import EmbeddingSettings, StudentSettings
 from understudy.student.folder import StudentFile, StudentFiles, write_folder
+from understudy.student.temperature import temper
 
 if TYPE_CHECKING:
     from understudy.student.reweighting import Distrust
@@ -91,12 +92,14 @@ class Student(BaseEstimator, ABC):  # type: ignore[misc]
     kind : the name under which the project file chooses it.
     task : the Task that is learned; its `labels` are the columns of every array.
     thresholds_ : shape (K,), nan where a label has no threshold of its own.
+    temperature_ : that logits are divided by; 1 as learned.
     remarks_ : what a person should know about the training, such as labels without an example.
     """
 
     kind: ClassVar[str]
     task: Task
     thresholds_: FloatArray
+    temperature_: float = 1.0
     remarks_: tuple[str, ...]
     _workspace: Path | None
 
@@ -136,6 +139,7 @@ class Student(BaseEstimator, ABC):  # type: ignore[misc]
         examples = _examples(self.task, documents, targets, sample_weight, answers)
         checked_dev = None if dev is None or not len(dev[0]) else _examples(self.task, dev[0], dev[1], None, None)
         self.thresholds_ = np.full(len(self.task.labels), np.nan)
+        self.temperature_ = 1.0
         self.remarks_ = tuple(_remarks(self.task, examples))
         self._workspace = workspace
         self._learn(examples, checked_dev, on_progress or _say_nothing)
@@ -154,7 +158,11 @@ class Student(BaseEstimator, ABC):  # type: ignore[misc]
         self._refuse_unfitted()
         if not len(documents):
             return np.zeros((0, len(self.task.labels)))
-        return self._probabilities(documents)
+        return self.tempered(self._probabilities(documents))
+
+    def tempered(self, probabilities: FloatArray) -> FloatArray:
+        """Probabilities of shape (n, K) at the student's temperature."""
+        return temper(probabilities, self.temperature_, is_exclusive=self.task.is_exclusive)
 
     def predict(self, documents: Sequence[Document]) -> list[Value]:
         """Values, decided with the student's thresholds."""
@@ -205,6 +213,20 @@ class Student(BaseEstimator, ABC):  # type: ignore[misc]
         if np.any((checked < 0) | (checked > 1)):
             raise ValueError("thresholds must lie in [0, 1] or be nan")
         self.thresholds_ = checked
+        return self
+
+    def set_temperature(self, temperature: float) -> Self:
+        """Divide logits by this from now on: > 0, 1 as learned.
+
+        Raises
+        ------
+        ValueError
+            If it is not a positive number.
+        """
+        self._refuse_unfitted()
+        if not (np.isfinite(temperature) and temperature > 0):
+            raise ValueError(f"temperature must be a number above 0, found {temperature}")
+        self.temperature_ = float(temperature)
         return self
 
     def save(self, folder: Path, about: Mapping[str, Any] | None = None) -> None:
@@ -269,6 +291,7 @@ class Student(BaseEstimator, ABC):  # type: ignore[misc]
             codebook=self.task.codebook,
             labels=self.task.labels,
             thresholds=tuple(None if np.isnan(threshold) else float(threshold) for threshold in self.thresholds_),
+            temperature=self.temperature_,
             parameters=self._parameters(),
             embedding=embedding[0] if embedding else None,
             embedding_digest=embedding[1] if embedding else "",

@@ -66,15 +66,14 @@ class ExportedStudent:
     def predict_proba(self, documents: Sequence[Document]) -> FloatArray:
         """Probabilities of shape (n, K), columns in codebook order."""
         learner = self._student.learner_
-        encodings = learner.tokens.read([document.text for document in documents])
+        encodings = self._student.encodings(documents)
         lengths = np.array([len(encoding.ids) for encoding in encodings], dtype=np.int64)
         found = torch.empty((len(encodings), len(self.task.labels)))
         for rows in batches_by_length(lengths, SCORING_BATCH, TOKENS_AT_ONCE):
             batch = learner.tokens.pad([encodings[row] for row in rows])
             (logits,) = self._session.run(None, {name: batch[name].numpy() for name in self._inputs})
             found[rows] = torch.from_numpy(logits)
-        probabilities: FloatArray = learner.objective.probabilities(found).numpy()
-        return probabilities
+        return self._student.tempered(learner.objective.probabilities(found).numpy())
 
     def decode(self, probabilities: FloatArray) -> list[Value]:
         """Values from probabilities, decided with the student's thresholds."""

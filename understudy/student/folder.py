@@ -49,6 +49,7 @@ class StudentFile(Table):
     kind : which student.
     codebook : all of it; `labels` repeats the names in the order of the weights' rows.
     thresholds : one a label, None where it has none of its own.
+    temperature : that logits are divided by.
     parameters : of the constructor, without task and encoder.
     embedding, embedding_digest : the frozen encoder that is needed, or None and "".
     winner : of the comparison, where the kind is `auto`; files and embedding are its own.
@@ -61,6 +62,7 @@ class StudentFile(Table):
     codebook: Codebook
     labels: tuple[str, ...]
     thresholds: tuple[float | None, ...]
+    temperature: float = Field(1.0, gt=0)
     parameters: dict[str, Any]
     embedding: EmbeddingSettings | None = None
     embedding_digest: str = ""

@@ -110,8 +110,7 @@ class HalfStudent:
         with torch.inference_mode():
             for rows in batches_by_length(lengths, TEXTS_AT_ONCE, TOKENS_AT_ONCE):
                 found[rows] = logits(self._network, learner.tokens.pad([encodings[row] for row in rows])).cpu()
-        probabilities: FloatArray = learner.objective.probabilities(found).numpy()
-        return probabilities
+        return self._student.tempered(learner.objective.probabilities(found).numpy())
 
     def decode(self, probabilities: FloatArray) -> list[Value]:
         """Values from probabilities, decided with the student's thresholds."""

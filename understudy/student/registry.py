@@ -54,6 +54,7 @@ def load_student(folder: Path, encoder_cache: Path | None = None) -> Student:
     student = kind.restore(description, files, task, encoder_cache)
     student.remarks_ = description.remarks
     student.thresholds_ = np.full(len(task.labels), np.nan)
+    student.set_temperature(description.temperature)
     return student.set_thresholds(np.array(description.thresholds, dtype=np.float64))
 
 
