@@ -5,7 +5,17 @@ from jinja2 import UndefinedError
 
 from understudy.codebook import task_of
 from understudy.prompts import template_digest, templating
-from understudy.prompts.templating import KINDS, PARAPHRASES, PLAIN, REPAIR, REPAIR_SPANS, SEVERAL, fill, template_of
+from understudy.prompts.templating import (
+    KINDS,
+    PARAPHRASES,
+    PLAIN,
+    REPAIR,
+    REPAIR_SPANS,
+    SEVERAL,
+    WRITE,
+    fill,
+    template_of,
+)
 from understudy.settings import Codebook, Label
 
 LABELS = (Label(name="a"), Label(name="b"))
@@ -20,7 +30,7 @@ def test_every_template_file_has_a_version_and_is_used():
     folder = Path(templating.__file__).parent / "templates"
     codebooks = [Codebook(kind=kind, labels=LABELS) for kind in KINDS]
     names = [template_of(codebook, words) for codebook in codebooks for words in (PLAIN, *PARAPHRASES)]
-    used = set().union(*(templating._with_parts(name) for name in (*names, REPAIR, REPAIR_SPANS, SEVERAL)))
+    used = set().union(*(templating._with_parts(name) for name in (*names, REPAIR, REPAIR_SPANS, SEVERAL, WRITE)))
     assert {path.name for path in folder.iterdir()} == used
     assert all(name.endswith(".v1.jinja") for name in used)
 

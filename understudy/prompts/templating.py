@@ -22,6 +22,8 @@ REPAIR = "repair.v1.jinja"
 REPAIR_SPANS = "repair_spans.v1.jinja"
 SEVERAL = "several.v1.jinja"
 """For questions about several texts at once, where labels are asked for."""
+WRITE = "write.v1.jinja"
+"""For labelled texts that the model writes itself."""
 
 
 def template_of(codebook: Codebook, paraphrase: str = PLAIN) -> str:
@@ -50,9 +52,14 @@ def template_digest(task: Task, paraphrase: str = PLAIN, *, with_several: bool =
     ----------
     with_several : whether several texts are asked about at once, too.
     """
+    names = [template_of(task.codebook, paraphrase), repair_of(task.codebook)]
+    return template_files_digest(*names, *([SEVERAL] if with_several else []))
+
+
+def template_files_digest(*names: str) -> str:
+    """SHA-256, as 64 hex digits, over names and texts of some template files and of those that they include."""
     digest = hashlib.sha256()
-    parts = _with_parts(template_of(task.codebook, paraphrase)) | _with_parts(repair_of(task.codebook))
-    for name in sorted(parts | _with_parts(SEVERAL) if with_several else parts):
+    for name in sorted(set().union(*map(_with_parts, names))):
         digest.update(f"{name}\0{_source(name)}\0".encode())
     return digest.hexdigest()
 
