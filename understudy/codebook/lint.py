@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
@@ -41,6 +42,26 @@ def _errors(codebook: Codebook) -> Iterator[str]:
     for setting, name in (("positive", codebook.positive), ("null", codebook.null)):
         if name is not None and name not in names:
             yield f"`{setting}` is `{name}`, which is no label. {did_you_mean(name, names)}"
+    if codebook.kind == "relations":
+        yield from _wrong_placeholders(codebook)
+    else:
+        yield from _misplaced_types(codebook)
+
+
+def _wrong_placeholders(codebook: Codebook) -> Iterator[str]:
+    for label in codebook.labels:
+        found = re.findall(r"{[^{}]*}?|}", label.verbalised)
+        if found and sorted(found) != ["{head}", "{tail}"]:
+            yield (
+                f"label `{label.name}`: `verbalised` needs {{head}} and {{tail}} once each, or neither, and no other "
+                f"braces; found {', '.join(found)}."
+            )
+
+
+def _misplaced_types(codebook: Codebook) -> Iterator[str]:
+    typed = [label.name for label in codebook.labels if label.heads or label.tails]
+    if typed:
+        yield f'`heads` and `tails` of {", ".join(f"`{name}`" for name in typed)} need `kind = "relations"`.'
 
 
 def _repeated(names: tuple[str, ...] | list[str], what: str) -> Iterator[str]:
@@ -56,6 +77,7 @@ def _warnings(codebook: Codebook) -> Iterator[str]:
         yield "`instructions` is empty: say in a sentence what the annotator is asked."
     yield from _missing_definitions(codebook)
     yield from _prefixes(codebook.names)
+    yield from _types(codebook)
     if len(codebook.names) == 2 and codebook.kind == "classification" and codebook.positive is None:
         yield "two labels and no `positive`: macro F1 is reported instead of the F1 of the label you care about."
     for name in codebook.names:
@@ -63,6 +85,17 @@ def _warnings(codebook: Codebook) -> Iterator[str]:
             yield f"label {name!r} holds a line break or outer spaces."
     if len(codebook.names) > 20:
         yield f"{len(codebook.names)} labels: teachers confuse long lists; consider a hierarchy."
+
+
+def _types(codebook: Codebook) -> Iterator[str]:
+    counts = Counter(kind for label in codebook.labels for kind in {*label.heads, *label.tails})
+    for kind in counts:
+        alike = [other for other in counts if other != kind and fold(other) == fold(kind)]
+        if alike and kind < min(alike):
+            yield f"types `{kind}` and {', '.join(f'`{other}`' for other in alike)} differ only in case or spaces."
+    null = next((label for label in codebook.labels if label.name == codebook.null), None)
+    if null is not None and (null.heads or null.tails):
+        yield f"`{null.name}` is the null label and has `heads` or `tails`: other pairs cannot be without a relation."
 
 
 def _missing_definitions(codebook: Codebook) -> Iterator[str]:

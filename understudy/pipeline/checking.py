@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from understudy.codebook import lint
 from understudy.corpus import check_corpus
+from understudy.corpus.spans.reading import remark_on
 from understudy.records import Remark
 from understudy.settings import FILE_NAME
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 def check(project: Project) -> tuple[Remark, ...]:
     """Remarks on the codebook, then on pool and gold."""
-    return tuple(_on_keys(project)) + tuple(_on_codebook(project)) + tuple(_on_corpus(project))
+    return tuple(remark for look in (_on_keys, _on_codebook, _on_formats, _on_corpus) for remark in look(project))
 
 
 def _on_keys(project: Project) -> Iterator[Remark]:
@@ -33,6 +34,14 @@ def _on_codebook(project: Project) -> Iterator[Remark]:
         yield Remark("error" if finding.is_error else "note", f"codebook: {finding.message}")
     if not findings:
         yield Remark("ok", f"codebook: {len(project.task.labels)} labels, all defined")
+
+
+def _on_formats(project: Project) -> Iterator[Remark]:
+    data = project.settings.data
+    for path in project.paths((*data.pool, *data.gold)):
+        remark = remark_on(path, data)
+        if remark is not None:
+            yield remark
 
 
 def _on_corpus(project: Project) -> Iterator[Remark]:
