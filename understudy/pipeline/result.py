@@ -21,7 +21,9 @@ from understudy.evaluation.consistency import ConsistencyLevel as AccuracyLevel
 from understudy.pipeline.accounts import account
 from understudy.pipeline.annotation import NOT_USABLE, WORRYING_SHARE, stored_annotations, total_cost
 from understudy.pipeline.canaries import notes_on_flags
+from understudy.pipeline.cards import write_cards
 from understudy.pipeline.checking import check
+from understudy.pipeline.direction import stored_direction
 from understudy.pipeline.iteration import notes_on_versions
 from understudy.pipeline.judging import TEACHER_DIRECT, Judged, compare_arms, judge
 from understudy.pipeline.kept import TrainedArm, said_of, trained_arms
@@ -128,6 +130,7 @@ def gather(project: Project) -> ReportData:
     name = _recommended(arms)
     if name is not None:
         recommend(project, name)
+    write_cards(project, arms, judged)
     validation = judge_annotations(project, annotations)
     return _data(project, _Findings(validation, annotations, arms, outdated, judged, name))
 
@@ -189,6 +192,7 @@ def _teacher(project: Project, found: _Findings) -> TeacherResult:
         models_answered=tuple(sorted({a.provenance.model for a in annotations.values() if a.provenance.model})),
         trust=measure_trust(project, annotations),
         together=_together(project),
+        direction=stored_direction(project, annotations),
         span_consistency=_span_consistency(project, validation),
     )
 
