@@ -1,5 +1,7 @@
 """Medians and gaps over tasks, on counts worked out by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -82,6 +84,14 @@ def test_runs_are_averaged_and_their_spread_widens(tmp_path):
     assert one.arms[0].scores[3] == pytest.approx(other.arms[0].scores[3]) == pytest.approx(0.7)
     widths = [found.medians[0].metrics["accuracy"].these_tasks.half_width for found in (one, other)]
     assert widths[1] > 1.1 * widths[0]
+
+
+def test_nothing_lies_between_arms_of_the_same_cells(tmp_path):
+    made = runs(tmp_path, {"a": {"human-4": [4, 7, 10], "teacher-4": [4, 7, 10]}})
+    human = [place.key for place in made[0].places[:3]]
+    shared = [replace(place, key=key) for place, key in zip(made[0].places[3:], human, strict=True)]
+    (gap,) = gather(FILE, [replace(made[0], places=(*made[0].places[:3], *shared))], {}, tmp_path).gaps
+    assert (gap.median_of_gaps["f1"].these_tasks.low, gap.median_of_gaps["f1"].these_tasks.high) == (0, 0)
 
 
 def test_an_undefined_metric_is_left_out_of_the_median(tmp_path):

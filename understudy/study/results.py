@@ -181,7 +181,8 @@ def _arms_on_task(run: TaskRun, work: Path, number: int) -> Iterator[ArmOnTask]:
     for place in run.places:
         grouped.setdefault((place.teacher, place.arm), []).append(place)
     cells = {name: tuple(_cell(work, place) for place in places) for name, places in grouped.items()}
-    draws = _draws(run, list(cells.values()), np.random.default_rng([number, 7]))
+    keys = [tuple(place.key for place in places) for places in grouped.values()]
+    draws = _draws(run, keys, list(cells.values()), np.random.default_rng([number, 7]))
     for (name, places), drawn in zip(grouped.items(), draws, strict=True):
         counts = [cell.counts for cell in cells[name]]
         yield ArmOnTask(
@@ -213,12 +214,18 @@ def scores_of(counts: Counts, headline: Headline) -> FloatArray:
     return np.array([score.f1, score.precision, score.recall, right])
 
 
-def _draws(run: TaskRun, runs_of_arms: Sequence[Sequence[Cell]], rng: np.random.Generator) -> list[FloatArray]:
-    """Per arm the metrics on resampled documents, the same for all arms, with the spread of training runs added."""
+def _draws(
+    run: TaskRun, keys: Sequence[tuple[str, ...]], runs_of_arms: Sequence[Sequence[Cell]], rng: np.random.Generator
+) -> list[FloatArray]:
+    """Per arm the metrics on resampled documents, the same for all arms, with the spread of training runs added.
+
+    Arms of the same cells are one labeller and share its noise, so that nothing lies between them.
+    """
     systems = [run.headline.reduce(Counts.mean([cell.counts for cell in cells])) for cells in runs_of_arms]
     chunks = [[_metrics(totals) for totals in chunk] for chunk in resampled_totals(systems, rng, N_DRAWS, run.groups)]
     drawn = [np.concatenate([chunk[arm] for chunk in chunks]) for arm in range(len(systems))]
-    return [draws + _noise(run.headline, cells, rng) for draws, cells in zip(drawn, runs_of_arms, strict=True)]
+    noise = {key: _noise(run.headline, cells, rng) for key, cells in zip(keys, runs_of_arms, strict=True)}
+    return [draws + noise[key] for draws, key in zip(drawn, keys, strict=True)]
 
 
 def _metrics(totals: Totals) -> FloatArray:
