@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from understudy.corpus.spans.marked import Marked, quoted, sorted_spans
-from understudy.corpus.spans.records import identified, malformed, named, read_records, without, write_records
+from understudy.corpus.spans.records import identified, malformed, named, read_records, write_records
 from understudy.corpus.spans.units import Unit, in_code_points, in_unit
 from understudy.errors import UserError
 from understudy.records import Document, Span
@@ -90,7 +90,7 @@ def _is_right(text: str, value: Mapping[str, Any], unit: Unit) -> bool:
         start, end = in_code_points(text, value["start"], value["end"], unit)
     except UserError:
         return False
-    return bool(text[start:end] == value["text"])
+    return end <= len(text) and bool(text[start:end] == value["text"])
 
 
 def _spans(text: str, region: Mapping[str, Any], unit: Unit) -> Iterator[Span]:
@@ -106,11 +106,13 @@ def _task(record: Marked, unit: Unit) -> Mapping[str, Any]:
     task["data"] = dict(task.get("data", {})) | {record.rest.get("field", "text"): document.text}
     if document.value is None:
         return task
-    old = _annotation(task) or {}
+    old = _annotation(task)
     name = "completions" if "completions" in task else "annotations"
-    new = dict(old) | {"result": _results(record, old.get("result", ()), unit)}
-    others = [one for one in task.get(name, ()) if one is not old]
-    return without(task, name) | {name: [new, *others]}
+    annotations = list(task.get(name, ()))
+    place = next((number for number, one in enumerate(annotations) if one is old), len(annotations))
+    new = dict(old or {}) | {"result": _results(record, (old or {}).get("result", ()), unit)}
+    task[name] = [*annotations[:place], new, *annotations[place + 1 :]]
+    return task
 
 
 def _results(record: Marked, old: Sequence[Mapping[str, Any]], unit: Unit) -> list[dict[str, Any]]:
