@@ -353,6 +353,22 @@ NoiseRecipe = Literal[
 """Recipes against label noise."""
 
 
+Setting = bool | int | float | str | tuple[float, ...]
+
+
+class SearchSettings(Table):
+    """A search over settings of the student's own table, on the labels of each arm; needs the extra `search`."""
+
+    method: Literal["off", "grid", "tpe"] = Field(
+        "off", description="`grid` tries every combination, `tpe` samples them by what did well so far."
+    )
+    space: dict[str, tuple[Setting, ...]] = Field(
+        {}, description="Values to try by name, such as `learning_rate = [2e-5, 5e-5]`."
+    )
+    trials: int = Field(20, ge=1, description="Combinations that `tpe` tries.")
+    runs: int = Field(1, ge=1, description="Training runs of each combination; their mean F1 counts.")
+
+
 class StudentSettings(Table):
     """The small model that learns the part."""
 
@@ -378,6 +394,7 @@ class StudentSettings(Table):
     quantise: bool = Field(
         False, description="`encoder`: let `predict` use int8 where gold dev shows at most 0.5 points of F1 lost."
     )
+    search: SearchSettings = SearchSettings()
     linear: LinearSettings = LinearSettings()
     ngrams: NGramSettings = NGramSettings()
     static: StaticSettings = StaticSettings()
@@ -432,6 +449,9 @@ class LearnSettings(Table):
     student: Literal["same"] | StudentKind = Field(
         "same", description="Student of the rounds: `same` as student.kind, or a quicker one."
     )
+    reduce: Literal["mean", "sum", "max"] = Field(
+        "mean", description="Of the uncertainties of a text's words, for students that decide about words."
+    )
     sub_pool: int = Field(50_000, ge=100, description="Texts, drawn by lot, that a strategy looks at in a round.")
     keywords: tuple[str, ...] = Field((), description="Of a rare class, for `evidence`; `tax*` finds `taxes`.")
     proposals: int = Field(
@@ -448,6 +468,8 @@ class ArmSettings(Table):
         True, description="When the pool is too small, teacher labels of demo texts fill the teacher arms."
     )
     all_teacher: bool = Field(True, description="Also a student from every teacher label, if there are more.")
+    zerogen: tuple[int, ...] = Field((), description="Students from that many texts that the teacher writes itself.")
+    fewgen: tuple[int, ...] = Field((), description="The same, where it sees 5 gold demo texts in every call.")
     teacher_human: bool = Field(True, description="Also a student from every teacher and every human label.")
 
 

@@ -34,6 +34,7 @@ from understudy.student.base import Examples, Report, Step, Student
 from understudy.student.encoder import tokens_of
 from understudy.student.folder import StudentFile, StudentFiles
 from understudy.student.logistic import Problem
+from understudy.student.marked import texts_of
 from understudy.student.network import best_device, load_body, own_randomness, restore_body, weights_of
 from understudy.student.optimising import learning_rate, make_optimiser, set_rate
 from understudy.student.regression import Regression, Search, learn_regression, restored_regression
@@ -130,7 +131,7 @@ class ContrastiveStudent(Student):
         return cls(task, **settings.setfit.model_dump(), folds=linear.folds, c=linear.c, seed=seed)
 
     def _learn(self, examples: Examples, dev: Examples | None, report: Report) -> None:  # noqa: ARG002
-        texts = [document.text for document in examples.documents]
+        texts = texts_of(self.task, examples.documents)
         folder, device = model_folder(self.model), best_device()
         with own_randomness(self.seed, device):
             tokens = load_tokens(folder, network_config(folder), self.max_tokens)
@@ -144,7 +145,7 @@ class ContrastiveStudent(Student):
         groups = groups_of(examples.targets, is_exclusive=self.task.is_exclusive)
         if len(np.unique(groups)) < 2:
             return
-        encodings = self.body_.tokens.read([document.text for document in examples.documents])
+        encodings = self.body_.tokens.read(texts_of(self.task, examples.documents))
         optimiser = make_optimiser(self.body_.network, self.learning_rate, WEIGHT_DECAY)
         self.body_.network.train()
         batches = list(self._batches(groups, examples.weights))
@@ -177,7 +178,7 @@ class ContrastiveStudent(Student):
         return value
 
     def _probabilities(self, documents: Sequence[Document]) -> FloatArray:
-        return self.regression_.logistic.probabilities(self.body_.embed([document.text for document in documents]))
+        return self.regression_.logistic.probabilities(self.body_.embed(texts_of(self.task, documents)))
 
     def _parameters(self) -> dict[str, Any]:
         parameters = {name: value for name, value in self.get_params(deep=False).items() if name != "task"}

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from understudy.codebook import Task
-from understudy.embedding import Encoder, model_folder
+from understudy.embedding import Encoder, Tokens, model_folder
 from understudy.errors import UserError
 from understudy.settings import DecoderSettings, StudentSettings
 from understudy.student.encoder import EncoderStudent, columns_of, tokens_of
@@ -86,9 +86,9 @@ class DecoderStudent(EncoderStudent):
         """An untrained student as the project file describes it."""
         return cls(task, **settings.decoder.model_dump(), seed=seed)
 
-    def _network(self, folder: Path, pad_id: int, device: torch.device) -> Any:
+    def _network(self, folder: Path, tokens: Tokens, device: torch.device) -> Any:
         self.base_ = _weights_of_base(folder)
-        return self._adapted(load_network(folder, self.task.labels, pad_id, **_loading(device)), device)
+        return self._adapted(load_network(folder, self.task.labels, tokens.pad_id, **_loading(device)), device)
 
     def _adapted(self, network: Any, device: torch.device) -> Any:
         peft = extra("peft", "lora")
@@ -120,7 +120,7 @@ class DecoderStudent(EncoderStudent):
         folder = model_folder(student.model)
         _refuse_other_base(folder, files.texts.get(FILE, ""))
         with own_randomness(0, device):
-            network = student._network(folder, tokens.pad_id, device)
+            network = student._network(folder, tokens, device)
         _put(arrays, network)
         student.learner_ = Learner(network.eval(), tokens, objective)
         student.epochs_, student.history_ = (), None

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from tokenizers import Encoding
 
 from understudy.codebook import Task
 from understudy.embedding import Encoder, Tokens, config_text, load_tokens, model_folder, network_config, parse_tokens
@@ -18,6 +19,7 @@ from understudy.settings import StudentSettings
 from understudy.student.base import Examples, Report
 from understudy.student.fine_tuned import FineTunedStudent
 from understudy.student.folder import StudentFile, StudentFiles
+from understudy.student.marked import texts_of
 from understudy.student.network import (
     best_device,
     load_network,
@@ -46,23 +48,42 @@ class EncoderStudent(FineTunedStudent):
 
     def _learn(self, examples: Examples, dev: Examples | None, report: Report) -> None:
         folder, device = model_folder(self.model), best_device()
-        tokens = load_tokens(folder, network_config(folder), self.max_tokens)
+        tokens = self._tokens(folder)
         with own_randomness(self.seed, device):
-            network = self._network(folder, tokens.pad_id, device)
+            network = self._network(folder, tokens, device)
             self.learner_ = Learner(network, tokens, self._objective(examples.targets))
             self.epochs_, self.history_ = (), None
             if not self._has_one_answer():
-                self._train(_encoded(tokens, examples), None if dev is None else _encoded(tokens, dev), report)
+                self._train(self._encoded(examples), None if dev is None else self._encoded(dev), report)
 
-    def _network(self, folder: Path, pad_id: int, device: torch.device) -> Any:
-        return load_network(folder, self.task.labels, pad_id).to(device)
+    def encodings(self, documents: Sequence[Document]) -> list[Encoding]:
+        """The tokens that the network reads of each document."""
+        return self.learner_.tokens.read(texts_of(self.task, documents))
+
+    def _encoded(self, examples: Examples) -> Encoded:
+        return Encoded(
+            [document.id for document in examples.documents],
+            self.encodings(examples.documents),
+            torch.from_numpy(examples.targets).float(),
+            torch.from_numpy(examples.weights).float(),
+        )
+
+    def _tokens(self, folder: Path) -> Tokens:
+        return load_tokens(folder, network_config(folder), self.max_tokens)
+
+    def _network(self, folder: Path, tokens: Tokens, device: torch.device) -> Any:
+        return load_network(folder, self.task.labels, tokens.pad_id).to(device)
+
+    def _restored_network(self, config_json: str, arrays: dict[str, NDArray[Any]], tokens: Tokens) -> Any:  # noqa: ARG002
+        return restore_network(config_json, arrays, self.task.labels)
 
     def _has_one_answer(self) -> bool:
         return len(self.learner_.objective.columns) <= self.task.is_exclusive
 
     def _probabilities(self, documents: Sequence[Document]) -> FloatArray:
-        encodings = self.learner_.tokens.read([document.text for document in documents])
-        found: FloatArray = self.learner_.objective.probabilities(scores(self.learner_, encodings)).numpy()
+        found: FloatArray = self.learner_.objective.probabilities(
+            scores(self.learner_, self.encodings(documents))
+        ).numpy()
         return found
 
     def _objective(self, targets: FloatArray) -> Objective:
@@ -86,19 +107,10 @@ class EncoderStudent(FineTunedStudent):
         arrays = dict(files.arrays)
         objective = Objective(torch.from_numpy(columns_of(arrays, len(task.labels))), task.is_exclusive)
         tokens = tokens_of(files.texts.get("tokenizer.json", ""))
-        network = restore_network(files.texts.get("config.json", ""), arrays, task.labels)
+        network = student._restored_network(files.texts.get("config.json", ""), arrays, tokens)
         student.learner_ = Learner(network.to(best_device()).eval(), tokens, objective)
         student.epochs_, student.history_ = (), None
         return student
-
-
-def _encoded(tokens: Tokens, examples: Examples) -> Encoded:
-    return Encoded(
-        [document.id for document in examples.documents],
-        tokens.read([document.text for document in examples.documents]),
-        torch.from_numpy(examples.targets).float(),
-        torch.from_numpy(examples.weights).float(),
-    )
 
 
 def columns_of(arrays: dict[str, NDArray[Any]], n_labels: int) -> NDArray[np.int64]:

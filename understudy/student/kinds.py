@@ -16,6 +16,7 @@ from understudy.student.decoder import DecoderStudent
 from understudy.student.encoder import EncoderStudent
 from understudy.student.linear import LinearStudent
 from understudy.student.linear_tagger import LinearTagger
+from understudy.student.relations import EncoderRelations, LinearRelations
 from understudy.student.static import StaticStudent
 from understudy.student.tagger import EncoderTagger
 from understudy.student.tfidf import TfidfStudent
@@ -29,10 +30,17 @@ KINDS: dict[str, type[Student]] = {
 OF_SPANS: dict[str, type[Student]] = {student.kind: student for student in (LinearTagger, EncoderTagger)}
 """The cheapest in use first."""
 
+OF_RELATIONS: dict[str, type[Student]] = KINDS | {
+    student.kind: student for student in (LinearRelations, EncoderRelations)
+}
+"""The cheapest in use first; those of texts read the text with its markers."""
+
 
 def kinds_of(task: Task) -> Mapping[str, type[Student]]:
     """The students that can learn the task, by name, the cheapest in use first."""
-    return OF_SPANS if task.codebook.kind == "entities" else KINDS
+    if task.codebook.kind == "entities":
+        return OF_SPANS
+    return OF_RELATIONS if task.codebook.kind == "relations" else KINDS
 
 
 def named(kind: str, kinds: Mapping[str, type[Student]]) -> type[Student]:

@@ -19,6 +19,7 @@ from understudy.settings import EmbeddingSettings, LinearSettings, NGramSettings
 from understudy.student.base import Examples, Report, Step, Student
 from understudy.student.folder import StudentFile, StudentFiles
 from understudy.student.logistic import Features, Logistic, Problem
+from understudy.student.marked import texts_of
 from understudy.student.ngrams import FILE, NGrams, learn_ngrams, restored_ngrams
 from understudy.student.regression import (
     MOST_IN_SPAN,
@@ -109,8 +110,8 @@ class LinearStudent(Student):
         return self.regression_.strength.held_out
 
     def _learn(self, examples: Examples, dev: Examples | None, report: Report) -> None:  # noqa: ARG002
-        texts = [document.text for document in examples.documents]
-        vectors = self._vectors(texts, report)
+        texts = texts_of(self.task, examples.documents)
+        vectors = self._vectors(examples.documents, report)
         plain = Problem(vectors, examples.targets, examples.weights, self.task.is_exclusive)
         self.ngrams_ = None if self.ngrams is False else learn_ngrams(texts, self._vocabulary_settings())
         joined = replace(plain, features=_joined(vectors, texts, self.ngrams_))
@@ -133,10 +134,18 @@ class LinearStudent(Student):
         return NGramSettings(words=self.words, characters=self.characters, max_terms=self.max_terms)
 
     def _probabilities(self, documents: Sequence[Document]) -> FloatArray:
-        texts = [document.text for document in documents]
-        return self.logistic_.probabilities(_joined(self._vectors(texts), texts, self.ngrams_))
+        texts = texts_of(self.task, documents)
+        return self.logistic_.probabilities(_joined(self._vectors(documents), texts, self.ngrams_))
 
-    def _vectors(self, texts: Sequence[str], report: Report | None = None) -> FloatArray:
+    @property
+    def _n_vectors(self) -> int:
+        """Vectors side by side."""
+        return 1
+
+    def _vectors(self, documents: Sequence[Document], report: Report | None = None) -> FloatArray:
+        return self._encode(texts_of(self.task, documents), report)
+
+    def _encode(self, texts: Sequence[str], report: Report | None) -> FloatArray:
         on_progress = None if report is None else lambda done, total: report(Step(done, total))
         return self.encoder.encode(texts, on_progress).astype(np.float64)
 
@@ -163,7 +172,7 @@ class LinearStudent(Student):
     def _take(self, files: StudentFiles) -> None:
         text = files.texts.get(FILE)
         self.ngrams_ = None if text is None else restored_ngrams(text, files.arrays.get("idf"))
-        width = self.encoder.dimension + (self.ngrams_.width if self.ngrams_ else 0)
+        width = self._n_vectors * self.encoder.dimension + (self.ngrams_.width if self.ngrams_ else 0)
         shape = (len(self.task.labels), width)
         self.regression_ = restored_regression(files.arrays, shape, is_exclusive=self.task.is_exclusive)
 

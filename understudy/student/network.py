@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,12 +35,12 @@ def load_network(folder: Path, labels: Sequence[str], pad_id: int, **how: Any) -
     UserError
         If the folder's model cannot classify sequences or its weights cannot be read.
     """
-    return _loaded(AutoModelForSequenceClassification, folder, _labelled(network_config(folder), labels, pad_id), **how)
+    return _loaded(AutoModelForSequenceClassification, folder, labelled(network_config(folder), labels, pad_id), **how)
 
 
 def load_tagger(folder: Path, tags: Sequence[str], pad_id: int) -> Any:
     """A pretrained encoder with a new head that scores every tag at every token; as `load_network`."""
-    return _loaded(AutoModelForTokenClassification, folder, _labelled(network_config(folder), tags, pad_id))
+    return _loaded(AutoModelForTokenClassification, folder, labelled(network_config(folder), tags, pad_id))
 
 
 def load_body(folder: Path) -> Any:
@@ -62,17 +62,17 @@ def restore_network(config_json: str, arrays: dict[str, NDArray[Any]], labels: S
     UserError
         If configuration, weights and labels do not fit together.
     """
-    return _restored(AutoModelForSequenceClassification, _config_for(labels, config_json), arrays)
+    return restored(AutoModelForSequenceClassification.from_config, config_for(labels, config_json), arrays)
 
 
 def restore_tagger(config_json: str, arrays: dict[str, NDArray[Any]], tags: Sequence[str]) -> Any:
     """The network of `load_tagger` from a student's configuration and weights; as `restore_network`."""
-    return _restored(AutoModelForTokenClassification, _config_for(tags, config_json), arrays)
+    return restored(AutoModelForTokenClassification.from_config, config_for(tags, config_json), arrays)
 
 
 def restore_body(config_json: str, arrays: dict[str, NDArray[Any]]) -> Any:
     """The encoder without a head from a student's configuration and weights; as `restore_network`."""
-    return _restored(AutoModel, parse_config(config_json, "config.json", is_strict=True), arrays)
+    return restored(AutoModel.from_config, parse_config(config_json, "config.json", is_strict=True), arrays)
 
 
 def refuse_not_finite(arrays: dict[str, NDArray[Any]]) -> None:
@@ -135,14 +135,16 @@ def _recompute(network: Any, what: str, *arguments: Any) -> None:
     (renamed or getattr(network, f"gradient_checkpointing_{what}"))(*arguments)
 
 
-def _config_for(labels: Sequence[str], config_json: str) -> Any:
+def config_for(labels: Sequence[str], config_json: str) -> Any:
+    """The configuration in a stored ``config.json``; raises UserError if it is for other labels, or none."""
     config = parse_config(config_json, "config.json", is_strict=True)
     if list(config.id2label.values()) != list(labels):
         raise _misfit(f"config.json is for the labels {list(config.id2label.values())}, expected {list(labels)}")
     return config
 
 
-def _labelled(config: Any, labels: Sequence[str], pad_id: int) -> Any:
+def labelled(config: Any, labels: Sequence[str], pad_id: int) -> Any:
+    """The configuration, altered: for these labels."""
     config.id2label = dict(enumerate(labels))
     config.label2id = {label: column for column, label in enumerate(labels)}
     config.pad_token_id = pad_id
@@ -162,11 +164,12 @@ def _loaded(kind: Any, folder: Path, config: Any, **how: Any) -> Any:
         ) from exc
 
 
-def _restored(kind: Any, config: Any, arrays: dict[str, NDArray[Any]]) -> Any:
+def restored(make: Callable[[Any], Any], config: Any, arrays: dict[str, NDArray[Any]]) -> Any:
+    """The network that `make` makes of a configuration, with these weights; raises UserError if they do not fit."""
     refuse_not_finite(arrays)
     try:
         with torch.random.fork_rng(devices=[]), quiet_transformers():
-            network = kind.from_config(config)
+            network = make(config)
         network.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in arrays.items()})
     except (ValueError, RuntimeError, TypeError) as exc:
         raise _misfit(f"config.json and model.safetensors do not fit together: {exc}") from exc

@@ -24,6 +24,7 @@ from understudy.student.base import Examples, Report, Step, Student
 from understudy.student.extras import extra
 from understudy.student.folder import StudentFile, StudentFiles
 from understudy.student.logistic import Problem
+from understudy.student.marked import texts_of
 from understudy.student.network import refuse_not_finite
 from understudy.student.regression import Regression, Search, learn_regression, restored_regression
 
@@ -96,7 +97,10 @@ class StaticStudent(Student):
 
     def _vectors(self, documents: Sequence[Document]) -> FloatArray:
         """Of length 1, or 0 for a text without a known token."""
-        texts = [document.text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for document in documents]
+        texts = [
+            text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            for text in texts_of(self.task, documents)
+        ]
         found = np.asarray(self._model.encode(texts, use_multiprocessing=False), dtype=np.float64)
         lengths = np.linalg.norm(found, axis=1, keepdims=True)
         vectors: FloatArray = np.nan_to_num(found) / np.where(lengths > 0, lengths, 1.0)

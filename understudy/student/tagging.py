@@ -42,9 +42,9 @@ class TagObjective(Objective):
 
     def losses(self, scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Shape (n,), from scores of shape (n, tokens, tags) and targets that may end before them."""
-        wanted = targets.to(scores.device).unflatten(2, (self.n_layers, -1))
         logs = torch.log_softmax(self._scores(scores[:, : targets.shape[1]]), dim=3)
-        return -(wanted * logs).sum(dim=(1, 2, 3)) / (self.words_per_text * self.n_layers)
+        sums = (targets.to(scores.device).reshape(logs.shape) * logs).sum(dim=(1, 2, 3))
+        return -sums / (self.words_per_text * self.n_layers)
 
     def probabilities(self, scores: torch.Tensor) -> torch.Tensor:
         """Shape (n, tokens, layers, tags of a layer), float64; 0 for tags without an example."""
@@ -53,7 +53,8 @@ class TagObjective(Objective):
     def _scores(self, scores: torch.Tensor) -> torch.Tensor:
         is_unseen = torch.ones(scores.shape[2], dtype=torch.bool, device=scores.device)
         is_unseen[self.columns.to(scores.device)] = False
-        return scores.masked_fill(is_unseen, UNSEEN).unflatten(2, (self.n_layers, -1))
+        n, n_tokens, n_tags = scores.shape
+        return scores.masked_fill(is_unseen, UNSEEN).reshape(n, n_tokens, self.n_layers, n_tags // self.n_layers)
 
 
 @dataclass(frozen=True)

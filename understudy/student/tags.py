@@ -119,17 +119,19 @@ class TagScheme:
     def allowed(self) -> BoolArray:
         """Whether a tag may follow another, shape (tags, tags), from the row's to the column's."""
         tags = [self._tag(number) for number in range(self.n_tags)]
-        return np.array([[self._may_follow(before, after) for after in tags] for before in tags])
+        return np.array([[self._may_follow(before, after) for after in tags] for before in tags], dtype=np.bool_)
 
     @cached_property
     def may_start(self) -> BoolArray:
         """Whether a tag may come first, shape (tags,)."""
-        return self.allowed[0]
+        starts: BoolArray = self.allowed[0]
+        return starts
 
     @cached_property
     def may_end(self) -> BoolArray:
         """Whether a tag may come last, shape (tags,)."""
-        return self.allowed[:, 0]
+        ends: BoolArray = self.allowed[:, 0]
+        return ends
 
     def _may_follow(self, before: tuple[str, int], after: tuple[str, int]) -> bool:
         goes_on = after[0] in INSIDE

@@ -16,6 +16,7 @@ from understudy.settings import EmbeddingSettings, LinearSettings, NGramSettings
 from understudy.student.base import Examples, Report, Step, Student
 from understudy.student.folder import StudentFile, StudentFiles
 from understudy.student.logistic import Problem
+from understudy.student.marked import texts_of
 from understudy.student.ngrams import FILE, NGrams, learn_ngrams, restored_ngrams
 from understudy.student.regression import Regression, Search, learn_regression, packed, restored_regression
 
@@ -75,7 +76,7 @@ class TfidfStudent(Student):
         return self.regression_.strength.held_out
 
     def _learn(self, examples: Examples, dev: Examples | None, report: Report) -> None:  # noqa: ARG002
-        texts = [document.text for document in examples.documents]
+        texts = texts_of(self.task, examples.documents)
         settings = NGramSettings(words=self.words, characters=self.characters, max_terms=self.max_terms)
         self.ngrams_ = learn_ngrams(texts, settings)
         features = self.ngrams_.features(texts)
@@ -84,7 +85,7 @@ class TfidfStudent(Student):
         self.regression_ = learn_regression(problem, Search(self.c, self.folds, self.seed))
 
     def _probabilities(self, documents: Sequence[Document]) -> FloatArray:
-        return self.regression_.logistic.probabilities(self.ngrams_.features([document.text for document in documents]))
+        return self.regression_.logistic.probabilities(self.ngrams_.features(texts_of(self.task, documents)))
 
     def _parameters(self) -> dict[str, Any]:
         parameters = {name: value for name, value in self.get_params(deep=False).items() if name != "task"}
