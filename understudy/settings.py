@@ -363,7 +363,7 @@ class SearchSettings(Table):
         "off", description="`grid` tries every combination, `tpe` samples them by what did well so far."
     )
     space: dict[str, tuple[Setting, ...]] = Field(
-        {}, description="Values to try by name, such as `learning_rate = [2e-5, 5e-5]`."
+        default_factory=dict, description="Values to try by name, such as `learning_rate = [2e-5, 5e-5]`."
     )
     trials: int = Field(20, ge=1, description="Combinations that `tpe` tries.")
     runs: int = Field(1, ge=1, description="Training runs of each combination; their mean F1 counts.")

@@ -44,3 +44,19 @@ def test_run_learns_and_compares_with_as_many_texts_drawn_by_lot(project):
     assert ("active-26", "random-26") in {(one.a, one.b) for one in result.data.comparisons} | {
         (one.b, one.a) for one in result.data.comparisons
     }
+
+
+@pytest.mark.parametrize("strategy", ["entropy", "cal", "k_centre", "evidence"])
+def test_strategies_learn_from_many_labels_at_once(tmp_path, tiny_bert, strategy):
+    small = SmallProject(
+        tmp_path / "project", tiny_bert, labels=("cat", "dog"), values=(("cat",), ("dog",), ("cat", "dog"), ()),
+        kind="multilabel", n_pool=40,
+    )  # fmt: skip
+    small.write_recorded({row["id"]: row["label"] for row in (*small.pool, *small.gold)})
+    small.settings |= LEARN | {"learn.labels": "20", "learn.strategy": strategy, "learn.keywords": '["cat"]'}
+    learned = small.open().learn()
+    assert [one.strategy for one in learned.rounds] == ["random", strategy, strategy]
+    rounds = rounds_of(small)
+    assert [one.arm for one in rounds[1].selections] == ["random"] * 2 + ["chosen"] * 4
+    assert [one.probability for one in rounds[1].selections] == [2 / 32] * 2 + [None] * 4
+    assert all(one.probability == 8 / 40 for one in rounds[0].selections)

@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.acquisition import Arm, Batch, PoolView, find_strategy, keyword_scores, select_batch
+from understudy.acquisition import (
+    Arm,
+    Batch,
+    PoolView,
+    entropy,
+    find_strategy,
+    keyword_scores,
+    least_confidence,
+    margin,
+    reduce_tokens,
+    select_batch,
+)
 from understudy.errors import UserError
 from understudy.pipeline.learning.vectors import blocks, pool_vectors
 from understudy.records import Document, Round, Selection
@@ -23,6 +34,9 @@ if TYPE_CHECKING:
     from understudy.student import Student
 
 FROM_STUDENT = "probabilities"
+UNCERTAINTY = {"least_confidence": least_confidence, "margin": margin, "entropy": entropy}
+"""Strategies that score each decision a student makes in a text, such as that about a word, and put these together."""
+
 FEWEST_LOOKED_AT = 10
 """Texts that a strategy looks at for each that it may choose, also where `learn.sub_pool` is smaller."""
 
@@ -59,7 +73,7 @@ class Chooser:
         looked_at = self._looked_at(free, n, rng)
         rows = np.concatenate([np.sort(taken), looked_at]).astype(np.intp)
         batch = select_batch(
-            strategy,
+            "evidence" if strategy in UNCERTAINTY else strategy,
             n,
             self._view(strategy, rows, student),
             np.arange(len(taken)),
@@ -82,19 +96,37 @@ class Chooser:
     def _view(self, strategy: str, rows: Rows, student: Student | None) -> PoolView:
         """What the strategy needs to know about these rows."""
         needs = find_strategy(strategy).needs
+        needs_student = FROM_STUDENT in needs and strategy not in UNCERTAINTY
         return PoolView(
             embeddings=pool_vectors(self.project)[rows] if "embeddings" in needs else None,
-            probabilities=self._probabilities(rows, student) if FROM_STUDENT in needs else None,
-            scores=self._keyword_scores(rows) if "scores" in needs else np.zeros(len(rows)),
+            probabilities=self._probabilities(rows, student) if needs_student else None,
+            scores=self._scores(strategy, rows, student),
             is_exclusive=self.project.task.is_exclusive,
         )
 
     def _probabilities(self, rows: Rows, student: Student | None) -> FloatArray:
-        if student is None:
-            raise ValueError("student: expected one that was trained on earlier rounds, found none.")
         found = np.empty((len(rows), len(self.project.task.labels)), dtype=np.float64)
         for block in blocks(len(rows)):
-            found[block] = student.predict_proba([self.candidates[row] for row in rows[block]])
+            found[block] = _taught(student).predict_proba([self.candidates[row] for row in rows[block]])
+            self.project.listener.progress("scoring the pool", block.stop, len(rows))
+        return found
+
+    def _scores(self, strategy: str, rows: Rows, student: Student | None) -> FloatArray:
+        if strategy in UNCERTAINTY:
+            return self._uncertainty(strategy, rows, _taught(student))
+        return self._keyword_scores(rows) if strategy == "evidence" else np.zeros(len(rows))
+
+    def _uncertainty(self, strategy: str, rows: Rows, student: Student) -> FloatArray:
+        """Of each text: its decisions' uncertainties, reduced; 0 for a text in which there is nothing to decide."""
+        task, how = self.project.task, self.project.settings.learn.reduce
+        found = np.zeros(len(rows))
+        for block in blocks(len(rows)):
+            decisions = student.token_scores([self.candidates[row] for row in rows[block]])
+            lengths = np.array([len(each) for each in decisions])
+            scores = UNCERTAINTY[strategy](
+                np.concatenate(decisions), is_exclusive=task.is_exclusive or task.marks_spans
+            )
+            found[np.arange(len(rows))[block][lengths > 0]] = reduce_tokens(scores, lengths[lengths > 0], how)
             self.project.listener.progress("scoring the pool", block.stop, len(rows))
         return found
 
@@ -103,3 +135,9 @@ class Chooser:
         if not keywords:
             raise UserError("the strategy `evidence` needs words of the rare class.", "Set `learn.keywords`.")
         return keyword_scores((self.candidates[row].text for row in rows), keywords)
+
+
+def _taught(student: Student | None) -> Student:
+    if student is None:
+        raise ValueError("student: expected one that was trained on earlier rounds, found none.")
+    return student

@@ -72,7 +72,7 @@ class School:
         kind = settings.learn.student
         student = settings.student if kind == "same" else settings.student.model_copy(update={"kind": kind})
         made = make_student(student, self.project.task, self.project.encoder, settings.project.seed + number)
-        return made.fit(lessons.documents, lessons.targets, dev=self._dev_lessons)
+        return made.fit(lessons.documents, lessons.targets, dev=self._dev_lessons, answers=lessons.answers)
 
     @cached_property
     def _dev_lessons(self) -> tuple[Sequence[Document], NDArray[np.float64]] | None:
