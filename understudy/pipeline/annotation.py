@@ -17,6 +17,7 @@ from understudy.pipeline.batches import UsesBatches, telling_of_open_batches
 from understudy.pipeline.changes import announce_changes, remember_asked
 from understudy.pipeline.labelling import Labelling
 from understudy.pipeline.several import GroupsTexts, check_together, segments_of
+from understudy.pipeline.span_format import try_formats
 from understudy.pipeline.teachers import OpenedTeacher, open_teacher
 from understudy.records import Annotation, Document, Outcome, Role
 
@@ -75,9 +76,19 @@ class AnnotationSummary:
 def annotate(project: Project) -> AnnotationSummary:
     """Let the teacher label the pool and the gold texts it is compared on, and say how far it can be trusted."""
     in_batches = project.settings.teacher.batch
-    summary = summarise(project, teach(project, documents_to_label(project), in_batches=in_batches))
+    annotations = teach(project, documents_to_label(project), in_batches=in_batches)
+    _say_direction(project, annotations)
     _say_trust(project)
-    return summary
+    return summarise(project, annotations)
+
+
+def _say_direction(project: Project, annotations: Mapping[str, Annotation]) -> None:
+    """Ask some relations the other way round and say what came of it."""
+    from understudy.pipeline.direction import check_direction
+
+    checked = check_direction(project, annotations)
+    if checked is not None:
+        project.listener.say(checked.line)
 
 
 def _say_trust(project: Project) -> None:
@@ -95,7 +106,7 @@ def documents_to_label(project: Project) -> list[Document]:
 
 
 def pool_to_label(project: Project) -> list[Document]:
-    """The pool texts to label: in a seeded random order, or those that the learning loop has chosen, and its control."""
+    """The pool texts to label: in a seeded random order, or what the learning loop has chosen and its control."""
     if project.settings.learn.enabled:
         from understudy.pipeline.learning.rounds import chosen_documents, control_documents
 
@@ -132,6 +143,7 @@ def teach(project: Project, documents: Sequence[Document], *, in_batches: bool =
     What an open batch was given is never asked one by one; new batches are made only `in_batches`.
     """
     check_together(project)
+    try_formats(project)
     opened = open_teacher(project)
     with project.journal() as journal:
         have = _stored_about(project, journal, opened, documents)

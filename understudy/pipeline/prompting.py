@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,6 +48,14 @@ def refuse_judges(project: Project, documents: Sequence[Document]) -> None:
 
 
 def wording_of(project: Project) -> Wording:
+    """How the project's questions are put: as `plain_wording`, with spans in the form that serves them best."""
+    from understudy.pipeline.span_format import span_format_of
+
+    wording = plain_wording(project)
+    return replace(wording, span_format=span_format_of(project, wording))
+
+
+def plain_wording(project: Project) -> Wording:
     """The usual words, what the settings mask, and an order of labels for each replicate if they say so."""
     from understudy.prompts import Mask, Wording
 
@@ -132,4 +141,6 @@ def _scorer(project: Project, demo: Sequence[Document]) -> Callable[[Sequence[Do
 
 
 def _vectors(project: Project, documents: Sequence[Document]) -> NDArray[Any]:
-    return project.encoder.encode([document.text for document in documents])
+    from understudy.prompts import text_to_compare
+
+    return project.encoder.encode([text_to_compare(document) for document in documents])

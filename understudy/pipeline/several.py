@@ -155,6 +155,8 @@ def _impossible(project: Project) -> str:
         return "`teacher.logprobs` belongs to whole answers"
     if settings.prompt.candidates:
         return "`prompt.candidates` shows each text labels of its own"
+    if settings.codebook.kind in ("entities", "relations"):
+        return "spans and relations are asked about one text at a time"
     n = len(_texts(project))
     return f"gold dev has {n:,} texts, at least {FEWEST_TEXTS} are needed" if n < FEWEST_TEXTS else ""
 

@@ -76,8 +76,30 @@ def _open_recorded(project: Project) -> OpenedTeacher:
     return OpenedTeacher(settings.name, digest, lambda _journal: teacher)
 
 
+def _open_lexicon(project: Project) -> OpenedTeacher:
+    from understudy.teacher.lexicon import LexiconTeacher
+
+    settings, demonstrations = project.settings, project.gold_of(Role.DEMO)
+    digest = _digest("lexicon", settings.embedding.model_dump(), _contents(demonstrations))
+
+    def connect(_journal: Journal) -> Teacher:
+        return LexiconTeacher(
+            project.task,
+            settings.teacher.name,
+            project.encoder.encode,
+            demonstrations,
+            codebook_digest=project.codebook_digest,
+            prompt_digest=digest,
+        )
+
+    return OpenedTeacher(settings.teacher.name, digest, connect)
+
+
 def _open_nearest(project: Project) -> OpenedTeacher:
     from understudy.teacher import NearestDefinitionTeacher
+
+    if project.settings.codebook.kind == "entities":
+        return _open_lexicon(project)
 
     settings = project.settings
     demonstrations = () if settings.prompt.demonstrations == "none" else project.gold_of(Role.DEMO)
@@ -108,12 +130,14 @@ def _open_llm(project: Project, wording: Wording | None = None, texts_at_once: i
     digest = _digest(
         template_digest(project.task, wording.paraphrase),
         wording.orders,
-        settings.prompt.model_dump(),
+        settings.prompt.model_dump(exclude={"span_format", "direction_check"}),
         settings.embedding.model_dump() if looks_at_vectors else {},
         settings.teacher.model_dump(include=ANSWERS_DEPEND_ON),
         settings.data.model_dump(include={"max_characters", "overlong"}),
         _contents(demo),
     )
+    if settings.codebook.kind in ("entities", "relations"):
+        digest = _digest(digest, wording.span_format, wording.is_swapped)
     if texts_at_once is None:
         texts_at_once = texts_per_call(project, digest) if is_usual else 1
     if texts_at_once > 1:

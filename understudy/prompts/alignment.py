@@ -115,7 +115,7 @@ def align(source: str, said: str, *, is_strict: bool = False) -> Alignment | Non
     return Alignment(folded, other, blocks, similarity) if similarity >= LEAST_SIMILARITY else None
 
 
-def places(text: str, folded: Folded, quote: str) -> tuple[list[tuple[int, int]], bool]:
+def places(text: str, folded: Folded, quote: str, *, whole_words: bool = False) -> tuple[list[tuple[int, int]], bool]:
     """Where a quote stands in a text, from left to right, without overlaps; and whether exactly.
 
     Places that would cut a word in two count only if there are no others.
@@ -123,16 +123,17 @@ def places(text: str, folded: Folded, quote: str) -> tuple[list[tuple[int, int]]
     Parameters
     ----------
     folded : the text, folded.
+    whole_words : leave out those places also if there are no others.
     """
     found = [(start, start + len(quote)) for start in _occurrences(text, quote)]
     found = [each for each in found if folded.within(*each) is not None]
     if found:
-        return _whole_words(text, found), True
+        return _whole_words(text, found, is_strict=whole_words), True
     short = fold_text(quote).text
     starts = _occurrences(folded.text, short) if short else []
     found = [(folded.starts[at], folded.ends[at + len(short) - 1]) for at in starts]
     found = [each for each in found if folded.within(*each) is not None]
-    return _whole_words(text, found), False
+    return _whole_words(text, found, is_strict=whole_words), False
 
 
 def fold_text(text: str) -> Folded:
@@ -235,9 +236,9 @@ def _occurrences(text: str, quote: str) -> list[int]:
     return found
 
 
-def _whole_words(text: str, found: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def _whole_words(text: str, found: list[tuple[int, int]], *, is_strict: bool) -> list[tuple[int, int]]:
     whole = [each for each in found if not _cuts_a_word(text, *each)]
-    return whole or found
+    return whole if is_strict else whole or found
 
 
 def _cuts_a_word(text: str, start: int, end: int) -> bool:

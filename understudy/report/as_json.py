@@ -101,6 +101,7 @@ def _teacher(teacher: TeacherResult) -> dict[str, Any]:
         "span_consistency": [_level(one) for one in teacher.span_consistency],
         "account": None if teacher.account is None else asdict(teacher.account),
         "together": None if teacher.together is None else asdict(teacher.together),
+        "direction": None if teacher.direction is None else asdict(teacher.direction),
         "trust": None if teacher.trust is None else teacher.trust.to_json(),
     }
 

@@ -37,6 +37,7 @@ class ArmResult:
     cost_usd : of its labels; None if unknown.
     human_labels : human labels it needed for training.
     train_s : seconds of training, all seeds.
+    is_written : whether the teacher wrote the texts that it learned from.
     """
 
     name: str
@@ -57,6 +58,7 @@ class ArmResult:
     cost_usd: float | None = None
     human_labels: int = 0
     train_s: float = 0.0
+    is_written: bool = False
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,30 @@ class PairedCheck:
 
 
 @dataclass(frozen=True)
+class DirectionCheck:
+    """Relations asked about once more with head and tail exchanged.
+
+    Attributes
+    ----------
+    n : asked, of those found; `n_unusable` of them brought no relation at all.
+    by_label : label as found, how often it was given the other way round too, and how often that could be told.
+    """
+
+    n: int
+    n_unusable: int
+    by_label: tuple[tuple[str, int, int], ...]
+
+    @property
+    def line(self) -> str:
+        """The result in words."""
+        n_same, n_told = sum(same for _, same, _ in self.by_label), sum(n for _, _, n in self.by_label)
+        labels = ", ".join(f"{label} {same} of {n}" for label, same, n in self.by_label)
+        found = f" ({labels})" if labels else ""
+        unusable = f"; {self.n_unusable} of {self.n} unusable" if self.n_unusable else ""
+        return f"head and tail exchanged: {n_same} of {n_told} relations given both ways{found}{unusable}"
+
+
+@dataclass(frozen=True)
 class TeacherResult:
     """Who labelled, how it was validated and what it did.
 
@@ -137,6 +163,7 @@ class TeacherResult:
     span_consistency : how right its spans are, by the share of the answers that hold them; empty without repeats.
     trust : stored trust beside raw consistency on gold dev, out of fold; None without any.
     together : whether several texts are asked about in one call; None if the settings want only one.
+    direction : of relations, whether the teacher tells head from tail; None if nothing was asked for it.
     """
 
     name: str
@@ -153,6 +180,7 @@ class TeacherResult:
     account: Account | None = None
     trust: TrustReport | None = None
     together: PairedCheck | None = None
+    direction: DirectionCheck | None = None
     span_consistency: tuple[ConsistencyLevel, ...] = ()
 
 

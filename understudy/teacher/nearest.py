@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from understudy.codebook import Label, Task
 from understudy.corpus import is_blank
-from understudy.prompts import select_demonstrations
+from understudy.prompts import select_demonstrations, text_to_compare
 from understudy.records import Annotation, Answer, Document, Outcome, Provenance
 from understudy.teacher.teacher import conclude, skip, utc_now
 
@@ -70,7 +70,11 @@ class NearestDefinitionTeacher:
     def annotate(self, documents: Sequence[Document]) -> Iterator[Annotation]:
         """One annotation for each document; blank texts are skipped, all others get a value."""
         definitions = _rows(self._encode([describe(label) for label in self._task.codebook.labels]))
-        shown = _rows(self._encode([each.text for each in self._demonstrations])) if self._demonstrations else None
+        shown = (
+            _rows(self._encode([text_to_compare(each) for each in self._demonstrations]))
+            if self._demonstrations
+            else None
+        )
         for start in range(0, len(documents), TEXTS_AT_ONCE):
             yield from self._annotate_some(documents[start : start + TEXTS_AT_ONCE], definitions, shown)
 
@@ -79,7 +83,7 @@ class NearestDefinitionTeacher:
     ) -> Iterator[Annotation]:
         asked = [document for document in documents if not is_blank(document.text)]
         if asked:
-            vectors = _rows(self._encode([document.text for document in asked]))
+            vectors = _rows(self._encode([text_to_compare(document) for document in asked]))
             evidence = self._evidence_of_definitions(vectors @ definitions.T)
             neighbours = self._neighbours(asked, vectors, shown)
             yield from map(self._judge, asked, vectors, evidence, neighbours)
@@ -124,7 +128,8 @@ class NearestDefinitionTeacher:
 
 def describe(label: Label) -> str:
     """What a text is compared with: the label's spoken name and what the codebook says it is."""
-    parts = (label.spoken, label.definition, label.clarification, label.positive_example)
+    spoken = label.spoken.replace("{head}", "[E1]").replace("{tail}", "[E2]")
+    parts = (spoken, label.definition, label.clarification, label.positive_example)
     return ". ".join(part.strip().rstrip(".") for part in parts if part.strip())
 
 
