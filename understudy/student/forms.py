@@ -104,7 +104,7 @@ class HalfStudent:
     def predict_proba(self, documents: Sequence[Document]) -> FloatArray:
         """Probabilities of shape (n, K), columns in codebook order."""
         learner = self._student.learner_
-        encodings = learner.tokens.read([document.text for document in documents])
+        encodings = self._student.encodings(documents)
         lengths = np.array([len(encoding.ids) for encoding in encodings], dtype=np.int64)
         found = torch.empty((len(encodings), len(self.task.labels)))
         with torch.inference_mode():
