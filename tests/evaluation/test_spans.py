@@ -59,3 +59,30 @@ def test_spans_by_hand(tags, lenient, strict):
 def test_sentences_of_unlike_length_are_refused():
     with pytest.raises(ValueError, match="as many tags"):
         count_tags([["O"]], [["O", "O"]], ["A"])
+
+
+def test_recorded_answers_of_models_as_seqeval_and_conlleval():
+    compared = 0
+    for case in vectors("ner_reference.json"):
+        path = SHARED / case["set"] / case["file"]
+        if not path.is_file():
+            continue
+        compared += 1
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        truth, said = answered(rows, case["model"], case["repeat_index"])
+        assert len(truth) == case["n"]
+        found, strict = micro(truth, said), micro(truth, said, strict=True)
+        for short, long in (("p", "precision"), ("r", "recall"), ("f1", "f1")):
+            assert found[short] == pytest.approx(case["seqeval"][short])
+            assert 100 * found[short] == pytest.approx(case["conlleval_pl"][long], abs=0.00501), "to two decimals"
+            assert strict[short] == pytest.approx(case["seqeval_strict_iob2"][short])
+    if not compared:
+        pytest.skip("none of the sets is on this machine")
+
+
+def answered(rows, model, repeat):
+    """Truth and answers of one model, its missing answers left out."""
+    said = [(row["tags"], row.get("llm", {}).get(model)) for row in rows]
+    said = [(tags, answer if repeat is None or answer is None else answer[repeat]) for tags, answer in said]
+    kept = [(tags, answer) for tags, answer in said if answer is not None]
+    return [tags for tags, _ in kept], [answer for _, answer in kept]

@@ -1,131 +1,131 @@
-"""What is wrong about wrong spans and wrong relations: border, label, both, missed, invented, or the direction.
+"""What is wrong with spans: their edges, their labels, or that they are there at all. The score itself is exact.
 
-An extra beside the exact counts, which alone decide; it takes no part in any metric that ranks labellers.
+Kinds of error after Chinchor and Sundheim (1993), MUC-5 Evaluation Metrics.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
-from numpy.typing import NDArray
 
-from understudy.records import Span, Value
+from understudy.evaluation.counts import Counts, FloatArray
+from understudy.records import Span
 
-FloatArray = NDArray[np.float64]
-KINDS = ("exact", "boundary", "label", "both", "missed", "spurious")
-DIRECTION = re.compile(r"^(?P<name>.*)\((?P<first>[^(),]+),\s*(?P<second>[^(),]+)\)$", re.DOTALL)
+Match = tuple[Span, Span]
+"""A true span and the one that answers it."""
 
 
 @dataclass(frozen=True, eq=False)
 class SpanErrors:
-    """Every span of the truth and of the answers in one of six kinds, a row per document.
+    """Spans of each kind, a row per document: all arrays have shape (n,).
+
+    Each true span is one of exact, boundary, wrong_label, both and missed; each answer one of exact, boundary,
+    wrong_label, both and spurious.
 
     Attributes
     ----------
-    exact : same place and label.
-    boundary : same label, overlapping places.
-    label : same place, another label.
-    both : overlapping places, another label.
-    missed : true spans that meet no answer; `spurious` : answers that meet no true span.
+    boundary : the label is right and the spans overlap.
+    wrong_label : the edges are right.
+    both : they overlap, and neither edges nor label are right.
+    missed, spurious : overlaps nothing that is not answered better.
     """
 
     exact: FloatArray
     boundary: FloatArray
-    label: FloatArray
+    wrong_label: FloatArray
     both: FloatArray
     missed: FloatArray
     spurious: FloatArray
 
-    @property
-    def overlap_f1(self) -> float:
-        """F1 in which an overlapping span of the same label counts as found; nan without any span."""
-        found = float((self.exact + self.boundary).sum())
-        wrong = float((2 * (self.label + self.both) + self.missed + self.spurious).sum())
-        return 2 * found / (2 * found + wrong) if found + wrong else float("nan")
-
-    def totals(self) -> dict[str, float]:
-        """Spans of each kind, added up."""
-        return {kind: float(getattr(self, kind).sum()) for kind in KINDS}
+    def totals(self) -> dict[str, int]:
+        """How many spans are of each kind, over all documents."""
+        return {field.name: int(getattr(self, field.name).sum()) for field in fields(self)}
 
 
-def span_errors(truths: Sequence[Value | None], values: Sequence[Value | None]) -> SpanErrors:
-    """Pair the spans of answers with those of the truth, one to one within a document, and say how each pair differs.
+def span_errors(truths: Sequence[Sequence[Span]], answers: Sequence[Sequence[Span] | None]) -> SpanErrors:
+    """Compare spans document by document; None is no answer, which misses every true span.
 
-    Pairs are made in the order exact, label, boundary, both; among several the one with the larger overlap, then the
-    one that begins first. No answer (None) misses every true span.
+    Spans are matched one to one, exact ones first, then those that share a label by how much they overlap, then those
+    that share both edges, then the rest by how much they overlap; ties by place.
 
-    Parameters
-    ----------
-    truths, values : n tuples of spans, of the same documents.
+    Raises
+    ------
+    ValueError
+        If there are not as many answers as truths.
     """
-    rows = [_row(truth or (), said or ()) for truth, said in zip(truths, values, strict=True)]
-    table = np.array(rows, dtype=np.float64).reshape(len(rows), len(KINDS))
+    rows = [_error_row(truth, answer or ()) for truth, answer in zip(truths, answers, strict=True)]
+    table = np.array(rows, dtype=np.float64).reshape(len(rows), len(fields(SpanErrors)))
     return SpanErrors(*table.T)
 
 
-def opposite_of(label: str, labels: Sequence[str]) -> str | None:
-    """The label that says the same of the swapped pair, as ``Cause(e2,e1)`` does of ``Cause(e1,e2)``; None without one.
+def overlap_counts(
+    truths: Sequence[Sequence[Span]], answers: Sequence[Sequence[Span] | None], labels: Sequence[str]
+) -> Counts:
+    """Spans found, invented and missed where a span of the right label that overlaps is enough.
 
-    Examples
-    --------
-    >>> opposite_of("Cause(e1,e2)", ["Cause(e1,e2)", "Cause(e2,e1)", "Other"])
-    'Cause(e2,e1)'
+    Each answer finds at most one span. An extra beside the exact score, which it is never below.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many answers as truths.
+    KeyError
+        If a span has a label that is not in `labels`.
     """
-    parts = DIRECTION.match(label)
-    if parts is None:
-        return None
-    wanted = (parts["name"], parts["second"].strip(), parts["first"].strip())
-    for other in labels:
-        found = DIRECTION.match(other)
-        if found is not None and (found["name"], found["first"].strip(), found["second"].strip()) == wanted:
-            return other
-    return None
+    columns = {label: column for column, label in enumerate(labels)}
+    tp, fp, fn = (np.zeros((len(truths), len(columns))) for _ in range(3))
+    correct = np.zeros(len(truths))
+    for row, (truth, answer) in enumerate(zip(truths, answers, strict=True)):
+        found = _matched(truth, answer or (), (_is_exact, _has_label))
+        for span, _ in found:
+            tp[row, columns[span.label]] += 1
+        for span in truth:
+            fn[row, columns[span.label]] += 1
+        for span in answer or ():
+            fp[row, columns[span.label]] += 1
+        correct[row] = answer is not None and len(found) == len(truth) == len(answer)
+    return Counts(tp, fp - tp, fn - tp, correct)
 
 
-def direction_errors(
-    truths: Sequence[Value | None], values: Sequence[Value | None], labels: Sequence[str]
-) -> FloatArray:
-    """1.0 for each document whose answer is the right relation in the wrong direction; shape (n,).
-
-    nan everywhere if no label has an opposite.
-    """
-    opposite = {label: opposite_of(label, labels) for label in labels}
-    if not any(opposite.values()):
-        return np.full(len(truths), np.nan)
-    wrong = [
-        isinstance(truth, str) and said is not None and opposite.get(truth) == said
-        for truth, said in zip(truths, values, strict=True)
+def _error_row(truth: Sequence[Span], answer: Sequence[Span]) -> list[int]:
+    """Numbers in the order of the fields of `SpanErrors`."""
+    found = _matched(truth, answer, (_is_exact, _has_label, _has_edges, _overlaps))
+    kinds = [
+        sum(_is_exact(match) for match in found),
+        sum(_has_label(match) and not _is_exact(match) for match in found),
+        sum(_has_edges(match) and not _is_exact(match) for match in found),
     ]
-    return np.array(wrong, dtype=np.float64)
+    return [*kinds, len(found) - sum(kinds), len(truth) - len(found), len(answer) - len(found)]
 
 
-def _row(truth: Sequence[object], said: Sequence[object]) -> tuple[int, ...]:
-    gold = [span for span in dict.fromkeys(truth) if isinstance(span, Span)]
-    answers = [span for span in dict.fromkeys(said) if isinstance(span, Span)]
-    rules: tuple[Callable[[Span, Span], bool], ...] = (
-        lambda a, b: a == b,
-        lambda a, b: (a.start, a.end) == (b.start, b.end),
-        lambda a, b: a.label == b.label and _overlap(a, b) > 0,
-        lambda a, b: _overlap(a, b) > 0,
-    )
-    exact, label, boundary, both = (_pair(gold, answers, rule) for rule in rules)
-    return exact, boundary, label, both, len(gold), len(answers)
+def _matched(truth: Sequence[Span], answer: Sequence[Span], rules: Sequence[Callable[[Match], bool]]) -> list[Match]:
+    pairs = [(span, said) for span in truth for said in answer if _shared(span, said) > 0]
+    pairs.sort(key=lambda pair: (-_shared(*pair), pair[0].start, pair[1].start))
+    found: list[Match] = []
+    for rule in rules:
+        for pair in filter(rule, pairs):
+            if all(pair[0] != span and pair[1] != said for span, said in found):
+                found.append(pair)
+    return found
 
 
-def _pair(gold: list[Span], answers: list[Span], may_pair: Callable[[Span, Span], bool]) -> int:
-    """Take pairs out of both lists, the largest overlap first; how many."""
-    pairs = [(span, answer) for span in gold for answer in answers if may_pair(span, answer)]
-    n = 0
-    for span, answer in sorted(pairs, key=lambda pair: (-_overlap(*pair), pair[0].start, pair[1].start)):
-        if span in gold and answer in answers:
-            gold.remove(span)
-            answers.remove(answer)
-            n += 1
-    return n
+def _shared(span: Span, said: Span) -> int:
+    return min(span.end, said.end) - max(span.start, said.start)
 
 
-def _overlap(a: Span, b: Span) -> int:
-    return min(a.end, b.end) - max(a.start, b.start)
+def _is_exact(match: Match) -> bool:
+    return _has_edges(match) and match[0].label == match[1].label
+
+
+def _has_label(match: Match) -> bool:
+    return match[0].label == match[1].label
+
+
+def _has_edges(match: Match) -> bool:
+    return (match[0].start, match[0].end) == (match[1].start, match[1].end)
+
+
+def _overlaps(match: Match) -> bool:
+    return _shared(*match) > 0
