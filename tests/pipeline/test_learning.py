@@ -1,9 +1,16 @@
 """The learning loop on tiny projects: what it chooses, stores, stops at and falls back to."""
 
+import json
+from pathlib import Path
+
 import pytest
 from small_project import SmallProject
 
+from understudy.errors import UserError
 from understudy.journal import Journal
+from understudy.pipeline.annotation import stored_annotations
+from understudy.pipeline.evidence.contrasting import Questions
+from understudy.pipeline.learning.prevalence import pool_shares
 
 LEARN = {
     "learn.enabled": "true", "learn.first": "8", "learn.batch": "6", "learn.labels": "26", "learn.stop": "[]",
@@ -60,3 +67,26 @@ def test_strategies_learn_from_many_labels_at_once(tmp_path, tiny_bert, strategy
     assert [one.arm for one in rounds[1].selections] == ["random"] * 2 + ["chosen"] * 4
     assert [one.probability for one in rounds[1].selections] == [2 / 32] * 2 + [None] * 4
     assert all(one.probability == 8 / 40 for one in rounds[0].selections)
+
+
+def test_the_report_shows_every_round_and_refuses_shares_of_chosen_texts(project):
+    project.settings |= {"learn.labels": "50", "learn.random_share": "0.8"}
+    result = project.open().run()
+    page = Path(result.report).read_text(encoding="utf-8")
+    stored = json.loads(Path(result.report).with_suffix(".json").read_text(encoding="utf-8"))
+    assert "Rounds of the learning loop" in page
+    assert [one["n_asked"] for one in stored["learning"]["rounds"]] == [8, 14, 20, 26, 32, 38, 44, 50]
+    assert stored["learning"]["stopped"] == "50 of at most 50 documents are labelled."
+    (pos, neg) = stored["learning"]["shares"]
+    assert pos["share"] + neg["share"] == pytest.approx(1.0)
+    assert pos["low"] <= 0.5 <= pos["high"]
+    with pytest.raises(UserError, match="cannot say how the pool is"):
+        project.open().estimate(Questions())
+
+
+def test_with_few_texts_drawn_by_lot_no_share_of_the_pool_is_given(project):
+    project.settings |= {"learn.random_share": "0"}
+    project.open().learn()
+    opened = project.open()
+    shares = pool_shares(opened, stored_annotations(opened))
+    assert [(one.share, one.low, one.high) for one in shares] == [(None, None, None)] * 2

@@ -27,6 +27,7 @@ from understudy.pipeline.direction import stored_direction
 from understudy.pipeline.iteration import notes_on_versions
 from understudy.pipeline.judging import TEACHER_DIRECT, Judged, compare_arms, judge
 from understudy.pipeline.kept import TrainedArm, said_of, trained_arms
+from understudy.pipeline.learning.curve import learning_curve
 from understudy.pipeline.prediction import recommend
 from understudy.pipeline.several import stored_check
 from understudy.pipeline.teachers import open_teacher
@@ -166,6 +167,7 @@ def _data(project: Project, found: _Findings) -> ReportData:
         wall_s=time.monotonic() - project.opened_at,
         noise=tuple(trial for arm in found.arms for trial in arm.noise),
         distrusted=tuple(_distrusted(project, found)),
+        learning=learning_curve(project, found.annotations),
     )
 
 

@@ -45,6 +45,7 @@ def report_json(data: ReportData) -> dict[str, Any]:
         "distrusted": [_distrusted(item) for item in data.distrusted],
         "remarks": [{"level": r.level, "title": r.title, "details": list(r.details)} for r in data.remarks],
         "notes": list(data.notes),
+        "learning": None if data.learning is None else asdict(data.learning),
         "provenance": dict(data.provenance),
         "commands": list(data.commands),
         "wall_s": finite_or_none(data.wall_s),
@@ -80,7 +81,7 @@ def _arm(arm: ArmResult) -> dict[str, Any]:
         "label_f1_intervals": [None if one is None else one.to_json() for one in arm.label_intervals],
         "span_kinds": dict(arm.span_kinds),
         "overlap_f1": finite_or_none(arm.overlap_f1),
-        "wrong_direction": finite_or_none(arm.wrong_direction),
+        "relation_kinds": dict(arm.relation_kinds),
         "confusion": None if arm.confusion is None else arm.confusion.tolist(),
         "calibration": None if calibration is None else calibration.to_json(),
     }

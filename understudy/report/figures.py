@@ -33,10 +33,22 @@ SCREEN_PX = 118
 """Pixels on the page for one inch in print."""
 
 ROW = 0.27
-COLOURS = {Family.HUMAN: "#0072B2", Family.TEACHER: "#D55E00", Family.BOTH: "#008060", Family.DIRECT: "#8A3E73"}
+COLOURS = {
+    Family.HUMAN: "#0072B2",
+    Family.TEACHER: "#D55E00",
+    Family.BOTH: "#008060",
+    Family.WRITTEN: "#8A6D00",
+    Family.DIRECT: "#8A3E73",
+}
 """Okabe and Ito's colours, two of them darkened until white figures can be read on them."""
 
-MARKERS: dict[Family, str] = {Family.HUMAN: "o", Family.TEACHER: "s", Family.BOTH: "D", Family.DIRECT: "^"}
+MARKERS: dict[Family, str] = {
+    Family.HUMAN: "o",
+    Family.TEACHER: "s",
+    Family.BOTH: "D",
+    Family.WRITTEN: "v",
+    Family.DIRECT: "^",
+}
 MOST_LABELS = 25
 """Labels up to which every one is drawn with its interval; beyond, only the weakest."""
 
@@ -93,7 +105,7 @@ def draw_figures(data: ReportData) -> tuple[Picture, ...]:
     found += [draw_confusion(data, arm, part) for part, arm in _main_parts(data)]
     found += [draw_labels(data), draw_consistency(data.teacher.consistency), draw_trust(data.teacher.trust)]
     found += [draw_calibration(calibration_of(arm), part) for part, arm in _main_parts(data)]
-    found.append(draw_learning_curve(data))
+    found += [draw_learning_curve(data), draw_rounds(data)]
     return tuple(picture for picture in found if picture is not None)
 
 
@@ -627,6 +639,33 @@ def _apart(counts: Sequence[int]) -> list[int]:
         if math.log(kept[-1] / count) >= least:
             kept.append(count)
     return kept[::-1]
+
+
+def draw_rounds(data: ReportData) -> Picture | None:
+    """Headline F1 on gold dev after each round of the learning loop, with intervals, by texts asked about."""
+    rounds = [] if data.learning is None else [one for one in data.learning.rounds if one.f1 is not None]
+    if len(rounds) < 2:
+        return None
+    caption = f"{_title(data.headline)} on gold dev after each round of the learning loop"
+    f1 = [one.f1 or 0.0 for one in rounds]
+    bounds = [None if one.low is None or one.high is None else Interval(one.low, one.high, "", 0.95) for one in rounds]
+    counts = [one.n_asked for one in rounds]
+
+    def paint(sheet: Sheet) -> None:
+        axes = sheet.axes(0.6, 0.3, 0.12, 0.5)
+        axes.plot(counts, f1, "s-", color=COLOURS[Family.TEACHER], markersize=5)
+        for count, interval in zip(counts, bounds, strict=True):
+            _paint_upright(axes, count, interval, COLOURS[Family.TEACHER])
+        axes.set_xlabel("pool texts asked about")
+        axes.set_ylabel(short(_plain(data.headline), 40))
+        axes.grid(axis="y", color=FAINT, linewidth=0.6)
+        axes.set_axisbelow(True)
+
+    lines = [
+        Line(f"{count:,} texts", "", value, interval, Family.TEACHER)
+        for count, value, interval in zip(counts, f1, bounds, strict=True)
+    ]
+    return Picture("rounds", caption, spoken(caption, lines), draw(WIDTH, 3.0, caption, paint))
 
 
 def _plain(headline: str) -> str:

@@ -20,10 +20,19 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from understudy.evaluation import Interval, TrustMeasure, TrustReport
-from understudy.evaluation.span_errors import KINDS as SPAN_KINDS
 from understudy.records import Outcome, Role, Span, Value
 from understudy.report import words
-from understudy.report.data import ArmResult, ConsistencyLevel, Disagreement, Distrusted, NoiseTrial, ReportData
+from understudy.report.data import (
+    ArmResult,
+    ConsistencyLevel,
+    Disagreement,
+    Distrusted,
+    LearningRound,
+    NoiseTrial,
+    PayoffTest,
+    PoolShare,
+    ReportData,
+)
 from understudy.report.derived import (
     Calibration,
     Mistake,
@@ -49,6 +58,17 @@ LONG_TEXT = 420
 """Characters of a text that are shown before the rest is folded."""
 
 MOST_CONFUSIONS = 10
+SPAN_KINDS = ("exact", "boundary", "wrong_label", "both", "missed", "spurious")
+"""Columns of the table of wrong spans."""
+
+RELATION_WORDS = {
+    "right": "right",
+    "direction": "turned round",
+    "other": "another relation",
+    "missed": "a relation missed",
+    "spurious": "a relation invented",
+    "unanswered": "without an answer",
+}
 WIDEST_TABLE = 25
 """Labels up to which a confusion matrix is also printed as a table."""
 
@@ -155,6 +175,30 @@ class NoiseRow:
 
 
 @dataclass(frozen=True)
+class RoundRow:
+    """One round of the learning loop; `payoff` is "" where choosing was not tested."""
+
+    number: int
+    strategy: str
+    n_chosen: int
+    n_random: int
+    n_asked: int
+    n_labels: int
+    f1: Measure
+    kappa: Measure
+    payoff: str
+
+
+@dataclass(frozen=True)
+class PoolShareRow:
+    """How frequent a label is in the pool by the teacher's labels."""
+
+    label: str
+    share: Measure
+    naive: float
+
+
+@dataclass(frozen=True)
 class DistrustedRow:
     """One training label that gold texts gave little weight, with the start of its text."""
 
@@ -209,6 +253,8 @@ class Page:
     is_exclusive: bool
     noise: tuple[NoiseRow, ...]
     distrusted: tuple[DistrustedRow, ...]
+    rounds: tuple[RoundRow, ...]
+    pool_shares: tuple[PoolShareRow, ...]
     confusions: tuple[ConfusionView, ...]
     main: tuple[ArmResult, ...]
     labels: tuple[LabelRow, ...]
@@ -256,6 +302,8 @@ def view(data: ReportData, figures: Sequence[Picture], json_name: str, figures_f
         is_exclusive=any(arm.confusion is not None for arm in data.arms),
         noise=tuple(_noise_row(trial) for trial in data.noise),
         distrusted=tuple(_distrusted(item) for item in data.distrusted),
+        rounds=tuple(_round_row(one) for one in data.learning.rounds) if data.learning else (),
+        pool_shares=tuple(_pool_share_row(one) for one in data.learning.shares) if data.learning else (),
         confusions=_confusions(data, by_name),
         main=tuple(main_labellers(data)),
         labels=_label_rows(data),
@@ -310,6 +358,34 @@ def _noise_row(trial: NoiseTrial) -> NoiseRow:
 
 def _gain_interval(trial: NoiseTrial) -> Interval | None:
     return None if trial.gain_interval is None else Interval(*trial.gain_interval, "paired bootstrap", 0.9)
+
+
+def _round_row(done: LearningRound) -> RoundRow:
+    return RoundRow(
+        number=done.number,
+        strategy=done.strategy,
+        n_chosen=done.n_chosen,
+        n_random=done.n_random,
+        n_asked=done.n_asked,
+        n_labels=done.n_labels,
+        f1=Measure(_number(done.f1), _bounds(done.low, done.high)),
+        kappa=Measure(_number(done.kappa), why="no student before" if done.number == 0 else words.UNDEFINED),
+        payoff="" if done.payoff is None else _payoff(done.payoff),
+    )
+
+
+def _payoff(test: PayoffTest) -> str:
+    difference = words.estimate(_number(test.difference), _bounds(test.low, test.high))
+    return f"{test.verdict}: {difference}, {test.n_labels:,} labels each"
+
+
+def _pool_share_row(one: PoolShare) -> PoolShareRow:
+    share = Measure(_number(one.share), _bounds(one.low, one.high), why="too few texts were drawn by lot")
+    return PoolShareRow(one.label, share, one.naive)
+
+
+def _bounds(low: float | None, high: float | None) -> Interval | None:
+    return None if low is None or high is None else Interval(low, high, "95 %", 0.95)
 
 
 def _number(value: float | None) -> float:
@@ -487,7 +563,7 @@ def environment() -> Environment:
         "moment": words.moment,
         "prose": _prose,
     }
-    made.globals |= {"percent": words.percent, "isfinite": math.isfinite}
+    made.globals |= {"percent": words.percent, "isfinite": math.isfinite, "relation_words": RELATION_WORDS}
     return made
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.errors import UserError, did_you_mean
-from understudy.pipeline.annotation import stored_annotations
+from understudy.pipeline.annotation import pool_to_label, stored_annotations
 from understudy.pipeline.kept import TrainedArm, arm_folder, said_of, trained_arms
 from understudy.records import Annotation, Document, Role
 
@@ -105,6 +105,7 @@ def meta_column(project: Project, documents: Sequence[Document], column: str) ->
 
 def _by_teacher(project: Project) -> Labelled:
     annotations = stored_annotations(project)
+    _refuse_chosen_texts(project, annotations)
     roles = (Role.TEST,) if project.settings.gold.share_demo_dev else (Role.DEV, Role.TEST)
     gold = [d for role in roles for d in project.gold_of(role) if d.id in annotations]
     rest = [d for d in project.candidates if d.id in annotations]
@@ -125,6 +126,21 @@ def _by_teacher(project: Project) -> Labelled:
         said[len(gold) :],
         int(silent.sum()),
     )
+
+
+def _refuse_chosen_texts(project: Project, annotations: Mapping[str, Annotation]) -> None:
+    """A sample that a strategy chose says nothing about the pool, corrected by gold or not."""
+    from understudy.pipeline.learning.prevalence import REFUSAL
+    from understudy.pipeline.learning.rounds import stored_rounds
+
+    is_chosen = any(one.probability is None for each in stored_rounds(project) for one in each.selections)
+    wanted = project.candidates if project.settings.learn.enabled else pool_to_label(project)
+    if is_chosen and any(document.id not in annotations for document in wanted):
+        raise UserError(
+            f"the teacher's labels cannot say how the pool is: {REFUSAL}",
+            "Ask for a student, which labels the whole pool (`--labeller`); the report has the teacher's shares from "
+            "the texts drawn by lot.",
+        )
 
 
 def _by_student(project: Project, arm: TrainedArm) -> Labelled:

@@ -30,7 +30,7 @@ from understudy.pipeline.annotation import (
 from understudy.pipeline.learning.choosing import Chooser
 from understudy.pipeline.learning.fallback import fell_back_at
 from understudy.pipeline.learning.pupils import Codes, School
-from understudy.pipeline.learning.rounds import control_documents, next_size, result_of
+from understudy.pipeline.learning.rounds import control_documents, next_size, result_of, stopped_name
 from understudy.pipeline.learning.telling import announce, tell
 from understudy.pipeline.sources import labelled_set
 from understudy.records import Annotation, Document, Outcome, Round
@@ -89,6 +89,7 @@ def learn(project: Project) -> Learned:
         loop = Loop(project, journal)
         announce(project, loop.rounds, loop.results)
         stopped = loop.run()
+        journal.remember(stopped_name(project.loop), stopped)
         teach(project, [*control_documents(project), *gold_to_label(project)])
     return Learned(tuple(loop.results), stopped, Counter(a.outcome for a in loop.annotations.values()))
 

@@ -78,6 +78,17 @@ def stored_results(project: Project) -> tuple[LearningRound, ...]:
         return () if journal is None else tuple(map(result_of, journal.round_results(project.loop)))
 
 
+def stored_reason(project: Project) -> str:
+    """Why the present loop stopped; "" while it has not."""
+    with project.journal_to_read() as journal:
+        return "" if journal is None else journal.recall(stopped_name(project.loop)) or ""
+
+
+def stopped_name(loop: str) -> str:
+    """Under which name the journal remembers why a loop stopped."""
+    return f"loop {loop} stopped"
+
+
 def result_of(stored: str) -> LearningRound:
     """A finished round from the JSON that the journal keeps."""
     contents = json.loads(stored)
