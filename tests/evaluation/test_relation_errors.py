@@ -32,6 +32,8 @@ def test_a_reverse_is_declared_by_name(label, reverse):
         ("r(e1,e2)", "r(e1,e2)", "right"),
         ("none", "none", "right"),
         ("r(e1,e2)", "r(e2,e1)", "direction"),
+        ("r(e2, e1)", "r(e1,e2)", "direction"),
+        ("r(e1,e2)", "r(e2, e1)", "direction"),
         ("r(e1,e2)", "q(e2,e1)", "other"),
         ("r(e1,e2)", "none", "missed"),
         ("none", "r(e1,e2)", "spurious"),

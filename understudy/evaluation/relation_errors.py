@@ -107,6 +107,12 @@ def _verdict(
     if answer == null and null is not None:
         return RelationVerdict.MISSED
     swapped = known.get((document.text, document.tail, document.head)) if document.head != document.tail else None
-    if answer == swapped or (isinstance(answer, str) and reverse_of(answer) == truth):
+    if answer == swapped or _are_reverse(truth, answer):
         return RelationVerdict.DIRECTION
     return RelationVerdict.SPURIOUS if truth == null and null is not None else RelationVerdict.OTHER
+
+
+def _are_reverse(truth: Value | None, answer: Value) -> bool:
+    if not isinstance(truth, str) or not isinstance(answer, str):
+        return False
+    return reverse_of(answer) == truth or reverse_of(truth) == answer
