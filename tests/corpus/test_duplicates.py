@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from understudy.corpus import find_duplicates, find_near_duplicates
-from understudy.records import Document
+from understudy.records import Document, Span
 
 
 def documents(*texts, prefix=""):
@@ -98,3 +98,14 @@ def test_many_texts_of_one_template_stay_affordable_and_are_found():
 def test_a_threshold_outside_of_its_range_is_refused(threshold):
     with pytest.raises(ValueError, match="threshold"):
         find_near_duplicates([], [], threshold)
+
+
+def test_other_pairs_of_one_sentence_are_no_duplicates():
+    ana, li = Span(0, 3, "", "Ana"), Span(8, 10, "", "Li")
+    pairs = [
+        Document(str(n), "Ana and Li", head=head, tail=tail) for n, (head, tail) in enumerate([(ana, li), (li, ana)])
+    ]
+    assert find_duplicates(pairs) == []
+    assert find_duplicates([*pairs, Document("3", "Ana  and Li", head=li, tail=ana)]) == [
+        (pairs[1], Document("3", "Ana  and Li", head=li, tail=ana))
+    ]

@@ -57,10 +57,10 @@ def read_documents(
 def read_recorded(paths: Sequence[Path], data: DataSettings, column: str) -> dict[str, tuple[str | None, ...]]:
     """What somebody else's teacher answered: document id -> its answers, in order.
 
-    A cell is one answer or a JSON list of answers (a list in the list is one answer with several labels). An
-    explicit null, in a list or as a JSON lines value, is an answer that nobody could read: None. Documents with an
-    empty cell or without the column are absent. Rows with the same id in one file add up; the same answers for one
-    id in two files count once.
+    A cell is one answer or a JSON list of answers (a list in the list is one answer with several labels or spans, as
+    is a list of spans alone). An explicit null, in a list or as a JSON lines value, is an answer that nobody could
+    read: None. Documents with an empty cell or without the column are absent. Rows with the same id in one file add
+    up; the same answers for one id in two files count once.
 
     Raises
     ------
@@ -254,7 +254,8 @@ def _answers(row: Row, column: str) -> tuple[str | None, ...]:
     if not cell.strip():
         return ()
     parsed = _parsed_list(cell)
-    return (cell,) if parsed is None else tuple(_answer_text(answer) for answer in parsed)
+    is_one = parsed is None or (parsed and all(isinstance(part, dict) for part in parsed))
+    return (cell,) if is_one else tuple(_answer_text(answer) for answer in parsed)
 
 
 def _parsed_list(cell: str) -> list[Any] | None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.corpus.text import is_blank, same_text_key
-from understudy.records import Document
+from understudy.records import Document, Span
 
 Hashes = NDArray[np.uint64]
 SHINGLE_CHARACTERS = 5
@@ -37,10 +37,13 @@ class NearDuplicate:
 
 
 def find_duplicates(documents: Iterable[Document]) -> list[tuple[Document, ...]]:
-    """Documents with the same text (white space and Unicode form aside), two or more together; blank texts left out."""
-    by_text: defaultdict[str, list[Document]] = defaultdict(list)
+    """Documents with the same text (white space and Unicode form aside), two or more together; blank texts left out.
+
+    Relations between different spans of one text are no duplicates.
+    """
+    by_text: defaultdict[tuple[str, Span | None, Span | None], list[Document]] = defaultdict(list)
     for document in documents:
-        by_text[same_text_key(document.text)].append(document)
+        by_text[same_text_key(document.text), document.head, document.tail].append(document)
     return [tuple(same) for same in by_text.values() if len(same) > 1 and not is_blank(same[0].text)]
 
 
