@@ -354,7 +354,7 @@ def test_values_in_words(value, said):
 
 def spanned(six_labels, text, human, teacher, student):
     item = Disagreement("1", text, human, teacher, student, 0.9)
-    kinds = {"exact": 7.0, "boundary": 2.5, "label": 1.0, "both": 0.0, "missed": 4.0, "spurious": 3.0}
+    kinds = {"exact": 7.0, "boundary": 2.5, "wrong_label": 1.0, "both": 0.0, "missed": 4.0, "spurious": 3.0}
     arms = tuple(replace(arm, span_kinds=kinds, overlap_f1=0.625) for arm in six_labels.arms)
     return replace(six_labels, arms=arms, disagreements=(item,))
 

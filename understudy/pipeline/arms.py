@@ -10,6 +10,7 @@ import numpy as np
 
 from understudy.pipeline.annotation import stored_annotations, total_cost
 from understudy.pipeline.sources import TrainingSet, human_set, labelled_set, teacher_and_human, teacher_set
+from understudy.pipeline.writing import STYLES, written_texts
 from understudy.records import Annotation, Document, Role
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Arm:
     n_labels : how many it draws; a run with another seed draws others.
     human_labels : human labels among those it learns from.
     cost_usd : paid to the teacher for its labels, in proportion if it draws only some; None if unknown.
+    is_written : whether the teacher wrote the texts, too.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Arm:
     n_labels: int
     human_labels: int
     cost_usd: float | None
+    is_written: bool = False
 
     def learns(self, documents: Sequence[Document]) -> bool:
         """Whether one of the documents may be learned from, so that nothing can be tuned on them."""
@@ -58,6 +61,7 @@ def plan_arms(project: Project) -> Iterator[Arm]:
         yield Arm(f"human-{n}", f"students trained on {n:,} human labels", human, n, n, 0.0)
     cost = total_cost(annotations[d.id] for d in teacher.documents)
     yield from _learned(project, annotations) if project.settings.learn.enabled else _drawn(project, teacher, cost)
+    yield from _written(project)
     if wanted.teacher_human and human.documents and teacher.documents:
         yield _teacher_human(project, teacher, human, cost)
 
@@ -71,6 +75,17 @@ def _drawn(project: Project, teacher: TrainingSet, cost: float | None) -> Iterat
     for n in sizes:
         share = None if cost is None else cost * n / len(teacher.documents)
         yield Arm(f"teacher-{n}", f"students trained on {n:,} teacher labels", teacher, n, 0, share)
+
+
+def _written(project: Project) -> Iterator[Arm]:
+    """Texts that the teacher wrote with their labels, without and with gold demo texts to go by."""
+    for style in STYLES:
+        found = written_texts(project, style)
+        for n in _sizes(getattr(project.settings.arms, style), len(found.documents)):
+            cost = None if found.cost_usd is None else found.cost_usd * n / len(found.documents)
+            how = "" if style == "zerogen" else " after gold examples"
+            description = f"students trained on {n:,} texts that the teacher wrote with their labels{how}"
+            yield Arm(f"{style}-{n}", description, human_set(project, found.documents), n, 0, cost, is_written=True)
 
 
 def _learned(project: Project, annotations: Mapping[str, Annotation]) -> Iterator[Arm]:

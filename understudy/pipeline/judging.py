@@ -26,11 +26,12 @@ from understudy.evaluation import (
     with_seed_spread,
 )
 from understudy.evaluation.metrics import defined_mean, precision, recall
-from understudy.evaluation.span_errors import direction_errors, span_errors
+from understudy.evaluation.relation_errors import relation_errors
+from understudy.evaluation.span_errors import overlap_counts, span_errors
 from understudy.pipeline.annotation import total_cost
 from understudy.pipeline.kept import TrainedArm, said_of
 from understudy.pipeline.validation import count_values, headline_of
-from understudy.records import Annotation, Document, Outcome, Role, Value
+from understudy.records import Annotation, Document, Outcome, Role, Span, Value
 from understudy.report.data import ArmResult
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ def _judge_student(project: Project, arm: TrainedArm, test: Sequence[Document]) 
         cost_usd=arm.cost_usd,
         human_labels=arm.human_labels,
         train_s=arm.train_s,
+        is_written=arm.is_written,
     )
 
 
@@ -145,6 +147,7 @@ def _judged(
     cost_usd: float | None,
     human_labels: int,
     train_s: float,
+    is_written: bool = False,
 ) -> Judged:
     task, headline = project.task, headline_of(project.task)
     truth = task.encode([document.value for document in documents])
@@ -152,7 +155,6 @@ def _judged(
     counts = [count_values(task, documents, row) for row in values]
     mean = Counts.mean(counts)
     groups = groups_of(documents)
-    truths = [document.value for document in documents]
     result = ArmResult(
         name=name,
         description=description,
@@ -169,7 +171,8 @@ def _judged(
         cost_usd=cost_usd,
         human_labels=human_labels,
         train_s=train_s,
-        **_kinds_of_errors(task, truths, values),
+        is_written=is_written,
+        **_kinds_of_errors(task, documents, values),
     )
     return Judged(result, tuple(documents), tuple(counts), tuple(values))
 
@@ -177,18 +180,30 @@ def _judged(
 class _Errors(TypedDict, total=False):
     span_kinds: dict[str, float]
     overlap_f1: float
-    wrong_direction: float
+    relation_kinds: dict[str, float]
 
 
-def _kinds_of_errors(task: Task, truths: Sequence[Value | None], values: Sequence[tuple[Value | None, ...]]) -> _Errors:
-    """What is wrong about wrong spans, or how many relations are turned round; means over runs."""
-    if not task.marks_spans:
-        turned = [float(direction_errors(truths, row, task.labels).sum()) for row in values]
-        return {"wrong_direction": float(np.mean(turned))}
-    errors = [span_errors(truths, row) for row in values]
-    totals = [one.totals() for one in errors]
-    kinds = {kind: float(np.mean([one[kind] for one in totals])) for kind in totals[0]}
-    return {"span_kinds": kinds, "overlap_f1": float(np.mean([one.overlap_f1 for one in errors]))}
+def _kinds_of_errors(task: Task, documents: Sequence[Document], values: Sequence[tuple[Value | None, ...]]) -> _Errors:
+    """What is wrong about wrong spans or wrong relations; means over runs."""
+    if task.marks_spans:
+        truths = [spans_of(document.value) or () for document in documents]
+        answers = [[spans_of(value) for value in row] for row in values]
+        overlap = Counts.mean([overlap_counts(truths, row, task.labels) for row in answers])
+        kinds = _mean_counts([span_errors(truths, row).totals() for row in answers])
+        return {"span_kinds": kinds, "overlap_f1": headline_score(overlap, headline_of(task)).f1}
+    if any(document.head is None for document in documents):
+        return {}
+    found = [relation_errors(documents, row, task.codebook.null).to_json() for row in values]
+    return {"relation_kinds": _mean_counts(found)}
+
+
+def _mean_counts(runs: Sequence[Mapping[str, int]]) -> dict[str, float]:
+    return {name: float(np.mean([run[name] for run in runs])) for name in runs[0]}
+
+
+def spans_of(value: Value | None) -> tuple[Span, ...] | None:
+    """The spans of a value; None stays None."""
+    return None if value is None else tuple(part for part in value if isinstance(part, Span))
 
 
 def intervals_of(

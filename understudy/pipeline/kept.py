@@ -21,7 +21,7 @@ from understudy.corpus import text_digest
 from understudy.pipeline.annotation import stored_annotations
 from understudy.pipeline.arms import Arm, plan_arms
 from understudy.records import Annotation, Document, Role, Value
-from understudy.report.data import NoiseTrial
+from understudy.report.data import NoiseTrial, SearchResult, SearchTrial
 
 if TYPE_CHECKING:
     from understudy.pipeline.project import Project
@@ -67,8 +67,10 @@ class TrainedArm:
     deployed_run : the run whose student is saved: the median one on gold dev.
     remarks : what that student's training has to say, such as what `auto` compared.
     noise : the recipes against label noise that were tried; at most one of them is used.
+    search : the settings that were tried; None without a search.
     train_s : seconds of training, all runs.
     distrusted : labels of the least weight, that one first; empty without reweighting.
+    is_written : whether the teacher wrote the texts, too.
     """
 
     name: str
@@ -85,7 +87,9 @@ class TrainedArm:
     deployed_run: int
     remarks: tuple[str, ...] = ()
     noise: tuple[NoiseTrial, ...] = ()
+    search: SearchResult | None = None
     distrusted: tuple[DistrustedLabel, ...] = ()
+    is_written: bool = False
     version: int = ARM_VERSION
 
     def to_json(self) -> dict[str, Any]:
@@ -225,12 +229,18 @@ def _read(project: Project, name: str) -> TrainedArm | None:
     stored["remarks"] = tuple(stored.get("remarks", ()))
     stored["distrusted"] = tuple(DistrustedLabel(**label) for label in stored.get("distrusted", ()))
     stored["noise"] = tuple(_trial(trial) for trial in stored.get("noise", ()))
+    stored["search"] = None if stored.get("search") is None else _search(stored["search"])
     return TrainedArm(**stored)
 
 
 def _trial(stored: dict[str, Any]) -> NoiseTrial:
     interval = stored["gain_interval"]
     return NoiseTrial(**stored | {"gain_interval": None if interval is None else tuple(interval)})
+
+
+def _search(stored: dict[str, Any]) -> SearchResult:
+    trials = tuple(SearchTrial(**trial) for trial in stored["trials"])
+    return SearchResult(**stored | {"trials": trials, "seed_f1": tuple(stored["seed_f1"])})
 
 
 def _about(project: Project, arm: TrainedArm) -> dict[str, Any]:

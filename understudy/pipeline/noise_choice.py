@@ -51,7 +51,8 @@ def choose_recipe(project: Project, arm: Arm) -> tuple[NoiseTrial, ...]:
     Returns
     -------
     tuple of NoiseTrial
-        One a recipe, in the order tried; empty if `student.noise` is ``off`` or the arm has human labels.
+        One a recipe, in the order tried; empty if `student.noise` is ``off``, the arm has human labels, or its texts
+        were written for it.
 
     Raises
     ------
@@ -59,7 +60,7 @@ def choose_recipe(project: Project, arm: Arm) -> tuple[NoiseTrial, ...]:
         If a named recipe needs a library that is not installed.
     """
     names = _names(project)
-    if not names or arm.human_labels:
+    if not names or arm.human_labels or arm.is_written:
         return ()
     dev = project.gold_of(Role.DEV)
     if project.task.marks_spans:

@@ -20,6 +20,7 @@ from understudy.errors import UserError
 from understudy.journal import Journal, salvage
 from understudy.pipeline.listener import Listener, SilentListener
 from understudy.pipeline.pricing import priced
+from understudy.pipeline.space import refuse_unknown_space
 from understudy.records import Document, HumanLabel, Remark, Role
 from understudy.settings import Settings, read_settings
 
@@ -85,6 +86,7 @@ class Project:
         """
         folder = Path(folder)
         resolved, price = priced(read_settings(folder, settings), folder)
+        refuse_unknown_space(resolved)
         task = task_of(resolved.codebook, resolved.data.label_separator)
         return cls(folder, resolved, task, listener or SilentListener(), price=price)
 
@@ -256,14 +258,20 @@ class Project:
     def annotate(self) -> AnnotationSummary:
         """Let the teacher label the pool and the gold texts it is compared on; asks nothing twice."""
         from understudy.pipeline.annotation import annotate
+        from understudy.pipeline.writing import write_texts
 
-        return annotate(self)
+        summary = annotate(self)
+        write_texts(self)
+        return summary
 
     def learn(self) -> Learned:
         """Choose texts, let the teacher label them and learn from them, in rounds, until a rule says stop."""
         from understudy.pipeline.learning.loop import learn
+        from understudy.pipeline.writing import write_texts
 
-        return learn(self)
+        summary = learn(self)
+        write_texts(self)
+        return summary
 
     def cancel_batches(self) -> Cancelled:
         """Cancel every batch that the provider is still at work on; what is answered by then is paid for and kept."""

@@ -192,7 +192,7 @@ def _tables(table: Table, prefix: str, skip: set[str], given: Mapping[str, Mappi
 def _settings_of(table: type[Table], skip: set[str], given: Mapping[str, Any]) -> list[str]:
     lines = []
     for name, field in table.model_fields.items():
-        default = field.get_default(call_default_factory=False)
+        default = field.get_default(call_default_factory=True, validated_data={})
         if name in skip or isinstance(default, Table):
             continue
         lines.append(f"# {field.description}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,9 +24,10 @@ from understudy.pipeline.kept import (
 )
 from understudy.pipeline.lessons import Lessons
 from understudy.pipeline.noise_choice import choose_recipe, fit_on, held_out_on_dev, recipe_called, used_recipe
+from understudy.pipeline.searching import search, searched
 from understudy.pipeline.tuning import calibrated, headline_f1, tuned_thresholds
 from understudy.records import Document, Role
-from understudy.report.data import NoiseTrial
+from understudy.report.data import NoiseTrial, SearchResult
 
 if TYPE_CHECKING:
     from understudy.pipeline.project import Project
@@ -54,15 +56,26 @@ def _train_or_keep(project: Project, arm: Arm, position: int, n_arms: int) -> Tr
         return kept
     started = time.monotonic()
     n_seeds = project.settings.student.seeds
-    trials = choose_recipe(project, arm)
+    found = search(project, arm)
+    tuned = searched(project, found)
+    trials = choose_recipe(tuned, arm)
     runs = []
     for run in range(n_seeds):
         project.listener.progress("training", position * n_seeds + run, n_arms * n_seeds, arm.name)
-        runs.append(train_once(project, arm, run, used_recipe(trials), workspace_of(project, arm.name, run)))
-    trained = _describe(project, arm, runs, trials, time.monotonic() - started)
+        runs.append(train_once(tuned, arm, run, used_recipe(trials), workspace_of(project, arm.name, run)))
+    trained = replace(
+        _describe(project, arm, runs, trials, time.monotonic() - started), search=_with_seeds(found, runs)
+    )
     write_arm(project, trained, runs)
     project.listener.progress("training", (position + 1) * n_seeds, n_arms * n_seeds, arm.name)
     return trained
+
+
+def _with_seeds(found: SearchResult | None, runs: Sequence[Run]) -> SearchResult | None:
+    """A search with what its winner's students reached on gold dev, run by run."""
+    if found is None:
+        return None
+    return replace(found, seed_f1=tuple(None if np.isnan(run.dev_f1) else float(run.dev_f1) for run in runs))
 
 
 def train_once(
@@ -126,6 +139,7 @@ def _describe(
         remarks=tuple(runs[deployed_run].student.remarks_),
         noise=trials,
         distrusted=tuple(_distrusted(project, arm, runs[deployed_run])),
+        is_written=arm.is_written,
     )
 
 

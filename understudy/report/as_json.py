@@ -14,7 +14,7 @@ from understudy.report.derived import calibration_of, family_of
 
 
 def summary_json(data: ReportData) -> dict[str, Any]:
-    """The figures that scripts read: task, kind, gold, arms, outcomes, recipes against noise."""
+    """The figures that scripts read: task, kind, gold, arms, outcomes, recipes against noise, searches."""
     return {
         "task": data.project,
         "kind": data.kind,
@@ -24,6 +24,7 @@ def summary_json(data: ReportData) -> dict[str, Any]:
         "arms": {arm.name: _arm_summary(arm) for arm in data.arms},
         "outcomes": {outcome.value: data.teacher.outcomes.get(outcome, 0) for outcome in Outcome},
         "noise": [asdict(trial) for trial in data.noise],
+        "search": [asdict(found) for found in data.search],
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,7 @@ class ArmResult:
     probabilities, truth : of the first seed on the judged documents, shape (n, K); None without probabilities.
     span_kinds : spans of each kind of `evaluation.span_errors`, means over seeds; empty where answers are no spans.
     overlap_f1 : F1 in which an overlapping span of the same label counts; nan where answers are no spans.
-    wrong_direction : texts whose relation was named in the wrong direction, mean over seeds; nan without such labels.
+    relation_kinds : pairs of each verdict of `evaluation.relation_errors`, means over seeds; empty without pairs.
     cost_usd : of its labels; None if unknown.
     human_labels : human labels it needed for training.
     train_s : seconds of training, all seeds.
@@ -54,7 +55,7 @@ class ArmResult:
     truth: NDArray[np.bool_] | None = None
     span_kinds: Mapping[str, float] = field(default_factory=dict)
     overlap_f1: float = float("nan")
-    wrong_direction: float = float("nan")
+    relation_kinds: Mapping[str, float] = field(default_factory=dict)
     cost_usd: float | None = None
     human_labels: int = 0
     train_s: float = 0.0
@@ -227,6 +228,44 @@ class NoiseTrial:
 
 
 @dataclass(frozen=True)
+class SearchTrial:
+    """One combination of settings that a search trained students with.
+
+    Attributes
+    ----------
+    f1 : mean headline F1 of its runs on the texts that judge; None if one failed or is undefined.
+    train_s : seconds, all its runs.
+    reason : why there is no F1, or "".
+    """
+
+    parameters: Mapping[str, Any]
+    f1: float | None
+    n_runs: int
+    train_s: float
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """The search over settings of an arm's students.
+
+    Attributes
+    ----------
+    judged_on : ``gold dev`` or ``held-out training labels``; `n` of them.
+    chosen : the values of the best trial, with which the arm's students are trained.
+    seed_f1 : headline F1 of those students on gold dev, one a training run; None where undefined.
+    """
+
+    arm: str
+    method: str
+    judged_on: str
+    n: int
+    trials: tuple[SearchTrial, ...]
+    chosen: Mapping[str, Any]
+    seed_f1: tuple[float | None, ...] = ()
+
+
+@dataclass(frozen=True)
 class PayoffTest:
     """Students of equally many labels on gold dev: texts as the batches had them, against texts drawn by lot.
 
@@ -357,5 +396,6 @@ class ReportData:
     commands: tuple[str, ...] = ()
     wall_s: float = 0.0
     noise: tuple[NoiseTrial, ...] = ()
+    search: tuple[SearchResult, ...] = ()
     distrusted: tuple[Distrusted, ...] = ()
     learning: LearningCurve | None = None

@@ -32,6 +32,7 @@ class Family(StrEnum):
     HUMAN = "human labels"
     TEACHER = "teacher labels"
     BOTH = "teacher and human labels"
+    WRITTEN = "texts by the teacher"
     DIRECT = "the teacher itself"
 
 
@@ -39,6 +40,8 @@ def family_of(arm: ArmResult) -> Family:
     """Told by the labels, not by the name."""
     if arm.n_labels == 0:
         return Family.DIRECT
+    if arm.is_written:
+        return Family.WRITTEN
     if arm.human_labels == 0:
         return Family.TEACHER
     return Family.HUMAN if arm.human_labels >= arm.n_labels else Family.BOTH
