@@ -153,6 +153,10 @@ VENDORS = {
 """Kinds of teacher behind an endpoint: the vendor's own address, and where the key usually stands."""
 
 
+SPAN_TOKENS = 1024
+"""Ceiling of an answer about entities, if the project sets none."""
+
+
 class TeacherSettings(Table):
     """Who labels at scale."""
 
@@ -170,7 +174,7 @@ class TeacherSettings(Table):
     replicate_by: Literal["temperature", "label_order"] = Field(
         "temperature", description="What varies between replicates; `label_order` shuffles the labels for each."
     )
-    max_tokens: int = Field(64, ge=1, description="Ceiling of one answer.")
+    max_tokens: int = Field(64, ge=1, description="Ceiling of one answer; of entities 1024 unless it is set.")
     structured: Literal["auto", "off"] = Field(
         "auto", description="Hold answers to a JSON schema until the endpoint says that it cannot, or never."
     )
@@ -513,9 +517,16 @@ def read_settings(
     for name, text in _outside_values(overrides or {}, os.environ if environment is None else environment):
         _assign(tables, name, text)
     try:
-        return Settings.model_validate_json(_as_json(tables, path))
+        return _with_room_for_spans(Settings.model_validate_json(_as_json(tables, path)))
     except ValidationError as exc:
         raise UserError("\n".join(complaints(exc, source, path.name))) from exc
+
+
+def _with_room_for_spans(settings: Settings) -> Settings:
+    """An answer about entities may repeat the whole text."""
+    if settings.codebook.kind != "entities" or "max_tokens" in settings.teacher.model_fields_set:
+        return settings
+    return settings.model_copy(update={"teacher": settings.teacher.model_copy(update={"max_tokens": SPAN_TOKENS})})
 
 
 def complaints(error: ValidationError, source: str, file: str, root: type[Table] = Settings) -> Iterator[str]:

@@ -139,3 +139,13 @@ def test_a_share_of_nothing_asks_nothing(tmp_path):
     with serving(by_year) as fake:
         project = relations_project(tmp_path / "p", fake.url, direction_check="0")
         assert check_direction(project, teach(project, documents_to_label(project))) is None
+
+
+def test_an_answer_about_spans_has_room_for_the_text_and_is_planned_so(tmp_path):
+    usual = spans_project(tmp_path / "a", "http://127.0.0.1:9/v1")
+    assert usual.settings.teacher.max_tokens == 1024
+    assert usual.plan().cost_usd is None
+    assert relations_project(tmp_path / "b", "http://127.0.0.1:9/v1").settings.teacher.max_tokens == 64
+    text = (tmp_path / "a" / "understudy.toml").read_text(encoding="utf-8")
+    (tmp_path / "a" / "understudy.toml").write_text(text + "\n[teacher]\nmax_tokens = 64\n", encoding="utf-8")
+    assert Project.open(tmp_path / "a").settings.teacher.max_tokens == 64

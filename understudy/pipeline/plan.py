@@ -151,7 +151,7 @@ def _plan_calls(project: Project, missing: Sequence[Document], n_answered: int, 
     paid = 1.0 - (1.0 - IN_BATCHES) * n_in_batches / len(missing)  # of a first question; repairs are single calls
     tokens_at_most = n_calls * (paid + turns - 1) * mean_bytes / BYTES_PER_TOKEN_AT_LEAST
     answers_at_most = n_calls * settings.max_tokens * (paid + (turns - 1) * RAISED)
-    answer_tokens = n_calls * max(len(label.encode()) for label in project.task.labels) / BYTES_PER_TOKEN
+    answer_tokens = n_calls * _answer_bytes(project, missing) / BYTES_PER_TOKEN
     return Plan(
         teacher=settings.name,
         n_documents=len(missing),
@@ -165,6 +165,13 @@ def _plan_calls(project: Project, missing: Sequence[Document], n_answered: int, 
         price=project.price,
         sample_prompt=prompts[0],
     )
+
+
+def _answer_bytes(project: Project, documents: Sequence[Document]) -> float:
+    """How long an answer may be expected to be: the longest label, or the whole text where spans are marked in it."""
+    if project.settings.codebook.kind == "entities":
+        return float(np.mean([len(document.text.encode("utf-8", "replace")) for document in documents]))
+    return max(len(label.encode()) for label in project.task.labels)
 
 
 def _sample_prompts(project: Project, missing: Sequence[Document]) -> list[tuple[str, ...]]:
