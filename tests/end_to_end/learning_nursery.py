@@ -3,7 +3,7 @@
     python learning_nursery.py ENCODER_FOLDER TRACE
 
 Each line on stdin is ``FOLDER DELAY``. The child that learns there writes the id of every document that the teacher is
-asked about to TRACE, and dies by SIGKILL after DELAY seconds (0: never). Its exit status comes out, ``ready`` before it.
+asked about to TRACE, and dies by SIGKILL after DELAY seconds (0: never). Its status comes out, ``ready`` before it.
 """
 
 import json
