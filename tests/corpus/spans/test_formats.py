@@ -19,10 +19,11 @@ from understudy.corpus.spans import (
     token_lines,
     wiki80,
 )
+from understudy.corpus.spans.marked import Marked
 from understudy.corpus.spans.reading import format_of, remark_on
 from understudy.corpus.spans.schemes import Detected, detect_scheme, read_tags, write_tags
 from understudy.errors import UserError
-from understudy.records import Span
+from understudy.records import Document, Span
 from understudy.settings import DataSettings
 
 CONLL_2003 = """-DOCSTART- -X- O O
@@ -317,3 +318,10 @@ def test_tables_stay_tables(tmp_path, row):
     path = save(tmp_path / "a.jsonl", row)
     assert format_of(path, DataSettings()) == "table"
     assert remark_on(path, DataSettings()) is None
+
+
+@pytest.mark.parametrize("text", ["-DOCSTART- here", "a b"])
+def test_what_a_column_cannot_hold_is_refused(tmp_path, text):
+    spaced = (Span(1, 3, "PER", " b"),) if text == "a b" else ()
+    with pytest.raises(UserError, match="which a column cannot"):
+        conll.write_conll([Marked(Document("d", text, spaced))], tmp_path / "a.conll")

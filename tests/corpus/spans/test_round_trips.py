@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from understudy.corpus.spans.brat import read_brat, write_brat
@@ -135,8 +135,12 @@ def test_label_studio_finds_the_unit_by_the_quotes(document, unit):
     assert [span.text for span in found.value] == [span.text for span in document.value]
 
 
+MARK = Document("d-1", "\ufeffAna", (Span(0, 4, "PER", "\ufeffAna"),))
+
+
 @many
 @given(documents(nested=True))
+@example(MARK)
 def test_brat(document):
     check(read_brat, write_brat, document, "d")
 
@@ -149,7 +153,10 @@ def test_token_lines(document):
 
 @many
 @given(documents(spaced=False), st.sampled_from(["bio", "iob1", "bioes", "bmes", "bilou"]))
+@example(MARK, "bio")
+@example(Document("d-1", "# id = 1", (Span(0, 1, "PER", "#"),)), "bio")
 def test_conll(document, scheme):
+    assume("-DOCSTART-" not in document.text)
 
     def write(records, path):
         write_conll(records, path, scheme)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from understudy.corpus.opening import check_readable, open_text
+from understudy.corpus.opening import check_readable
 from understudy.corpus.spans.marked import Marked, quoted, sorted_spans
 from understudy.errors import UserError
 from understudy.records import Document, Span
@@ -54,9 +54,12 @@ def write_brat(records: Iterable[Marked], folder: Path) -> None:
 
 
 def _contents(path: Path, encoding: str) -> str:
+    """The whole file; a byte order mark is a character of the text, as brat counts it."""
     check_readable(path)
-    with open_text(path, encoding, newline="") as file:
-        return file.read()
+    try:
+        return path.read_bytes().decode(encoding)
+    except (UnicodeDecodeError, LookupError) as exc:
+        raise UserError(f"{path.name} is not {encoding}: {exc}.", "Set `data.encoding` to how it was saved.") from exc
 
 
 def _span(line: str, text: str, file: Path) -> Span:

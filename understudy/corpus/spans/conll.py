@@ -28,6 +28,8 @@ from understudy.records import Document
 
 COMMENT = re.compile(r"# (\S+) = (.*)", re.DOTALL)
 DOCUMENT_START = "-DOCSTART-"
+BYTE_ORDER_MARK = "\ufeff"
+"""At the beginning of a file it would be none of the text."""
 
 
 @dataclass
@@ -148,12 +150,12 @@ def _lines(record: Marked, name: str, scheme: Scheme | None) -> Iterator[str]:
     places = token_places(record, spans)
     tokens = [text[start:end] for start, end in places]
     separator = record.rest.get("separator", " ")
-    _refuse_spaces(tokens, record.document.id)
+    _refuse_unfit(tokens, record.document.id)
     if record.rest.get("start") is not None:
         yield from (record.rest["start"], "")
     if record.document.id != name:
         yield f"# id = {json.dumps(record.document.id, ensure_ascii=False)}"
-    if needs_text(text, tokens) or not tokens:
+    if needs_text(text, tokens) or not tokens or text.startswith(BYTE_ORDER_MARK):
         yield f"# text = {json.dumps(text, ensure_ascii=False)}"
     yield from (f"# {key} = {value}" for key, value in record.rest.get("comments", ()))
     ranges = [(*token_range(places, span), span.label) for span in spans]
@@ -175,11 +177,12 @@ def _tags(spans: list[tuple[int, int, str]], n_tokens: int, scheme: Scheme, name
         raise UserError(f"`{name}` has overlapping spans, which columns cannot hold.", "Use JSON lines.") from exc
 
 
-def _refuse_spaces(tokens: Sequence[str], name: str) -> None:
-    spaced = next((token for token in tokens if not token or re.search(r"\s", token)), None)
-    if spaced is not None:
+def _refuse_unfit(tokens: Sequence[str], name: str) -> None:
+    unfit = next((t for t in tokens if not t or re.search(r"\s", t) or t.startswith(DOCUMENT_START)), None)
+    if unfit is not None:
         raise UserError(
-            f"`{name}`: `{spaced:.40}` is empty or holds white space, which a column cannot.", "Use JSON lines."
+            f"`{name}`: `{unfit:.40}` is empty, holds white space or begins a new document, which a column cannot.",
+            "Use JSON lines.",
         )
 
 
