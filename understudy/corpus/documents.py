@@ -254,8 +254,9 @@ def _answers(row: Row, column: str) -> tuple[str | None, ...]:
     if not cell.strip():
         return ()
     parsed = _parsed_list(cell)
-    is_one = parsed is None or (parsed and all(isinstance(part, dict) for part in parsed))
-    return (cell,) if is_one else tuple(_answer_text(answer) for answer in parsed)
+    if parsed is None or (parsed and all(isinstance(part, dict) for part in parsed)):
+        return (cell,)
+    return tuple(_answer_text(answer) for answer in parsed)
 
 
 def _parsed_list(cell: str) -> list[Any] | None:
