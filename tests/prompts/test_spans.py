@@ -122,6 +122,20 @@ def test_a_dropped_character_far_from_a_span_does_not_cost_it():
     assert answer.reason == "the text was repeated with changes (99.4% of its characters match)"
 
 
+def test_a_long_text_with_changes_all_over_it_is_laid_step_by_step():
+    text = " ".join(f"{number:05d} Anna went to town number {number * 7919 % 100003}." for number in range(300))
+    changed = [text.index(f"{number:05d} ") for number in range(0, 300, 3)]
+    letters = list(text)
+    for place in changed:
+        letters[place] = "x"
+    said_text = "".join(letters)
+    place = text.index("00151 Anna") + 6
+    answer = read(text, f"{said_text[:place]}<person>Anna</person>{said_text[place + 4 :]}")
+    assert said(answer) == [(place, "PER", "Anna")]
+    assert "with changes" in answer.reason
+    assert align("a" * 3000, "b" * 3000) is None
+
+
 def test_a_change_inside_a_span_leaves_its_stretch_uncertain():
     tagged = LONG.replace("Anna Smith", "<person>Anna Smit</person>").replace("Rome", "<LOC>Rome</LOC>")
     answer = read(LONG, tagged)

@@ -15,15 +15,19 @@ import re
 import unicodedata
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 LEAST_SIMILARITY = 0.98
 """Share of the characters of both texts that must match, folded."""
 
-MOST_CHANGED = 4_000
-"""Differing middles with more characters than this on either side are not compared."""
+MOST_COMPARED = 1_000
+"""Differing middles with more characters than this on either side are compared step by step, not as a whole."""
+
+AGREEING = 16
+FARTHEST = 64
+"""Step by step, texts agree again where so many characters are equal, at most so many characters after a difference."""
 
 MOST_COMPOSED = 32
 """Characters that are looked at together; longer piles of accents are no writing."""
@@ -195,11 +199,34 @@ def _blocks(one: str, other: str) -> Iterator[tuple[int, int, int]]:
     tail = _common(one[head:][::-1], other[head:][::-1])
     end, other_end = len(one) - tail, len(other) - tail
     yield 0, 0, head
-    if max(end, other_end) - head <= MOST_CHANGED:
-        matcher = SequenceMatcher(None, one[head:end], other[head:other_end], autojunk=False)
-        for a, b, n in matcher.get_matching_blocks():
-            yield head + a, head + b, n
+    for a, b, n in _compared(one[head:end], other[head:other_end]):
+        yield head + a, head + b, n
     yield end, other_end, tail
+
+
+def _compared(one: str, other: str) -> Iterable[tuple[int, int, int]]:
+    if max(len(one), len(other)) <= MOST_COMPARED:
+        return SequenceMatcher(None, one, other, autojunk=False).get_matching_blocks()
+    return _step_by_step(one, other)
+
+
+def _step_by_step(one: str, other: str) -> Iterator[tuple[int, int, int]]:
+    """Equal stretches from the beginning on; ends where the texts do not agree again soon."""
+    at: tuple[int, int] | None = (0, 0)
+    while at is not None and at != (len(one), len(other)):
+        n = _common(one[at[0] :], other[at[1] :])
+        yield *at, n
+        at = _next_agreement(one, other, at[0] + n, at[1] + n)
+
+
+def _next_agreement(one: str, other: str, first: int, second: int) -> tuple[int, int] | None:
+    """The nearest places behind two where so many characters are equal, or both texts end; None if too far away."""
+    for distance in range(1, FARTHEST + 1):
+        for skipped in range(distance + 1):
+            a, b = first + skipped, second + distance - skipped
+            if a <= len(one) and b <= len(other) and one[a : a + AGREEING] == other[b : b + AGREEING]:
+                return a, b
+    return None
 
 
 def _common(one: str, other: str) -> int:
