@@ -34,7 +34,11 @@ def confirm(project: Project, yes: bool, *, only_validation: bool = False) -> Sp
     """
     if not project.teacher_costs_money:
         return Spending(None, 0.0)
-    plan = project.plan(only_validation=only_validation)
+    return confirm_plan(project, project.plan(only_validation=only_validation), yes)
+
+
+def confirm_plan(project: Project, plan: Plan, yes: bool) -> Spending:
+    """Show what a teacher that costs money would be asked; on a terminal ask, unless `yes`; raises as `confirm`."""
     err = console(is_error=True)
     for line in plan.lines(with_prompt=False):
         err.print(clean(line))

@@ -340,6 +340,14 @@ class Journal:
         rows = self._read("select contents from round_results where loop = ? order by number", (loop,))
         return [contents for (contents,) in rows]
 
+    def add_look(self, series: str, contents: str) -> Future[None]:
+        """Append what monitoring found, as JSON; looks of one series compare the same teacher with the same answers."""
+        return self._write(_insertion("looks", "series, contents, at"), [(series, contents, now())])
+
+    def looks(self) -> list[tuple[str, str, str]]:
+        """Series, findings as JSON, and time of every look, oldest first."""
+        return [tuple(row) for row in self._read("select series, contents, at from looks order by id")]
+
     def add_human_labels(self, labels: Iterable[HumanLabel], encode: Encode) -> Future[None]:
         """Append what people said."""
         rows = [human_label_row(label, encode) for label in labels]

@@ -102,6 +102,13 @@ def uncertain_spans(connection: sqlite3.Connection) -> None:
     connection.execute("alter table annotations add column uncertain text not null default '[]'")
 
 
+def monitoring_looks(connection: sqlite3.Connection) -> None:
+    """Every look at whether teacher and texts are still as they were."""
+    connection.execute(
+        "create table looks (id integer primary key, series text not null, contents text not null, at text not null)"
+    )
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     first_tables,
     flags_and_validations,
@@ -109,6 +116,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     batches,
     learning_rounds,
     uncertain_spans,
+    monitoring_looks,
 )
 
 

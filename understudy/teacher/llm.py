@@ -126,6 +126,7 @@ class LanguageModelTeacher:
         self._batches: BatchStore | None = None
         self._is_submitting = False
         self._segments: Segments | None = None
+        self._first_replicate = 0
 
     def annotate(self, documents: Sequence[Document]) -> Iterator[Annotation]:
         """One annotation for each document, as they are finished.
@@ -146,6 +147,11 @@ class LanguageModelTeacher:
                     raise item
                 yield item
             self._watch(run.activity())
+
+    @property
+    def replicates(self) -> range:
+        """The numbers of the repetitions to ask for."""
+        return range(self._first_replicate, self._first_replicate + self._settings.replicates)
 
     def watched_by(self, watch: Watch) -> None:
         """Tell somebody what goes on, about once a second while annotations are waited for."""
@@ -170,6 +176,17 @@ class LanguageModelTeacher:
                 "Set `teacher.batch = false`; `openai` and `anthropic` take them.",
             )
         self._batches, self._is_submitting = store, is_submitting
+
+    def ask_anew(self, first_replicate: int, prompt_digest: str) -> None:
+        """Ask again what the store may have answers to, numbering repetitions from another number on.
+
+        Parameters
+        ----------
+        first_replicate : no repetition of these numbers was asked for before; whoever resumes gives the same one.
+        prompt_digest : stands in the provenance of these annotations instead of the plan's, to keep them apart.
+        """
+        self._first_replicate = first_replicate
+        self._plan = replace(self._plan, prompt_digest=prompt_digest)
 
     def group_within(self, segments: Segments) -> None:
         """Say what the whole job is about, so that an interrupted one puts the same texts together again."""
@@ -302,7 +319,7 @@ class _Run:
             sendable, _ = self._screened(document)
             if sendable is None or self._is_stopped.is_set():
                 continue
-            for replicate in range(self._teacher._settings.replicates):
+            for replicate in self._teacher.replicates:
                 with suppress(NotAnswered):
                     await self._answer(collector, sendable, shown, replicate)
 
@@ -358,7 +375,7 @@ class _Run:
         if sendable is None:
             return skip(document, remark, provenance)
         answers, exchanges = [], []
-        for replicate in range(self._teacher._settings.replicates):
+        for replicate in self._teacher.replicates:
             answer, used = await self._answer(driver, sendable, shown, replicate)
             answers.append(answer)
             exchanges += used

@@ -1,0 +1,50 @@
+"""`understudy monitor`: whether teacher and texts are still as they were."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from understudy.cli.console import print_json, print_lines
+from understudy.cli.options import HERE, AsJson, BudgetUsd, Folder, Overrides, Yes, open_project
+from understudy.cli.spending import confirm_plan, print_spending
+
+Texts = Annotated[
+    Path | None, typer.Option("--texts", metavar="FILE", help="New texts to hold against the pool, with its columns.")
+]
+Canaries = Annotated[
+    int, typer.Option("--canaries", min=1, help="Gold dev texts to ask about again; fixed by the first look.")
+]
+NoTeacher = Annotated[bool, typer.Option("--no-teacher", help="Ask the teacher nothing; only look at new texts.")]
+
+
+def monitor(
+    folder: Folder = HERE,
+    texts: Texts = None,
+    canaries: Canaries = 200,
+    no_teacher: NoTeacher = False,
+    overrides: Overrides = [],  # noqa: B006
+    budget_usd: BudgetUsd = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> int:
+    """Ask the teacher canaries again, compare new texts with the pool, and print all earlier looks.
+
+    Example: understudy monitor my-project --texts this-month.csv
+    """
+    from understudy.pipeline.evidence.monitoring import canaries_of, plan_look
+    from understudy.pipeline.evidence.monitoring import monitor as look
+
+    project = open_project(folder, overrides, budget_usd)
+    asked = [] if no_teacher else canaries_of(project, canaries)
+    spending = confirm_plan(project, plan_look(project, asked), yes) if asked else None
+    found = look(project, asked, texts)
+    if spending is not None:
+        print_spending(project, spending)
+    if as_json:
+        print_json(found.to_json())
+    else:
+        print_lines(found.lines())
+    return int(found.has_findings)
