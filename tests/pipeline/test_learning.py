@@ -1,5 +1,6 @@
 """The learning loop on tiny projects: what it chooses, stores, stops at and falls back to."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -10,7 +11,13 @@ from understudy.errors import UserError
 from understudy.journal import Journal
 from understudy.pipeline.annotation import stored_annotations
 from understudy.pipeline.evidence.contrasting import Questions
+from understudy.pipeline.learning.fallback import fell_back_at
 from understudy.pipeline.learning.prevalence import pool_shares
+from understudy.pipeline.learning.pupils import School
+from understudy.pipeline.learning.rounds import sizes
+from understudy.records import Role
+from understudy.report.data import LearningRound, PayoffTest
+from understudy.settings import LearnSettings
 
 LEARN = {
     "learn.enabled": "true", "learn.first": "8", "learn.batch": "6", "learn.labels": "26", "learn.stop": "[]",
@@ -90,3 +97,112 @@ def test_with_few_texts_drawn_by_lot_no_share_of_the_pool_is_given(project):
     opened = project.open()
     shares = pool_shares(opened, stored_annotations(opened))
     assert [(one.share, one.low, one.high) for one in shares] == [(None, None, None)] * 2
+
+
+def read_rows(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_without_demonstrations_texts_are_proposed_and_read_back_once_a_person_has_labelled_them(project):
+    project.settings |= {"gold.demo": "0", "arms.human": "[]", "learn.proposals": "6"}
+    project.open().learn()
+    path = project.folder / "demonstrations.csv"
+    rows = read_rows(path)
+    assert 0 < len(rows) <= 6
+    texts = {row["id"]: row["text"] for row in project.pool}
+    assert all(texts[row["id"]] == row["text"] and row["label"] == "" and row["proposed"] for row in rows)
+    assert project.open().gold_of(Role.DEMO) == ()
+
+    dev, test = project.open().gold_of(Role.DEV), project.open().gold_of(Role.TEST)
+    rows[0]["label"] = "neg"  # whatever was proposed
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    opened = project.open()
+    (demonstration,) = opened.gold_of(Role.DEMO)
+    assert (demonstration.id, demonstration.value) == (rows[0]["id"], "neg")
+    assert (opened.gold_of(Role.DEV), opened.gold_of(Role.TEST)) == (dev, test)
+    assert demonstration.id not in {document.id for document in opened.candidates}
+    opened.learn()
+    assert read_rows(path) == rows
+
+
+def result(number, difference, low, high, verdict):
+    test = PayoffTest(20, 0.5, 0.5, difference, low, high, verdict)
+    return LearningRound(number, "margin", 7, 3, 10 * number, 10 * number, 0.5, 0.4, 0.6, 0.9, 0.0, test)
+
+
+def test_a_test_that_hurts_or_two_that_bring_nothing_end_choosing():
+    hurts = [result(3, -0.2, -0.3, -0.1, "hurts"), result(6, 0.5, 0.4, 0.6, "pays")]
+    assert fell_back_at(hurts) == 4, "what was decided stays decided"
+    assert fell_back_at([result(3, -0.01, -0.1, 0.1, "not shown")]) is None
+    assert fell_back_at([result(3, -0.01, -0.1, 0.1, "not shown"), result(6, 0.0, -0.1, 0.1, "not shown")]) == 7
+    assert fell_back_at([result(3, None, None, None, "not shown")] * 3) is None
+
+
+def test_after_the_fall_back_every_text_is_drawn_by_lot_and_the_report_says_so(project, monkeypatch):
+    hurts = PayoffTest(9, 0.4, 0.8, -0.4, -0.5, -0.3, "hurts")
+    monkeypatch.setattr(School, "payoff", lambda *_: hurts)
+    learned = project.open().learn()
+    assert [one.strategy for one in learned.rounds] == ["random", "hybrid", "random", "random"]
+    assert [one.n_chosen for one in learned.rounds] == [0, 4, 0, 0]
+    assert learned.to_json()["fell_back_at"] == 2
+    assert learned.has_findings
+
+
+def test_choosing_is_tested_at_equal_numbers_of_labels(project):
+    learned = project.open().learn()
+    tests = [one.payoff for one in learned.rounds]
+    assert tests[0] is None
+    assert tests[1].n_labels == 10  # 8 of the seed set, and 2 of 6 drawn by lot in the second round
+    assert tests[1].difference == pytest.approx(tests[1].batches - tests[1].lot)
+
+
+@pytest.mark.parametrize(("schedule", "expected"), [("linear", (8, 6, 6, 6)), ("quadratic", (2, 5, 8, 11))])
+def test_sizes(schedule, expected):
+    # quadratic: 26 * (1, 4, 9, 16) / 16 = 1.625, 6.5, 14.625, 26, rounded half up to 2, 7, 15, 26
+    learn = LearnSettings(schedule=schedule, first=8, batch=6, labels=26, rounds=3)
+    assert sizes(learn, 100) == expected
+    assert sum(sizes(learn, 11)) == 11
+
+
+def test_another_budget_goes_on_with_the_same_loop_and_another_strategy_begins_one(project):
+    project.open().learn()
+    chosen = rounds_of(project)
+    project.settings |= {"learn.labels": "32"}
+    assert [one.n_asked for one in project.open().learn().rounds] == [8, 14, 20, 26, 32]
+    assert rounds_of(project)[:4] == chosen
+    project.settings |= {"learn.strategy": "margin"}
+    assert rounds_of(project) == []
+
+
+def test_a_loop_stops_when_students_no_longer_change(project):
+    project.settings |= {"learn.labels": "50", "learn.stop": '["agreement"]'}
+    learned = project.open().learn()
+    assert learned.stopped.startswith("The last 3 students agreed with their predecessors")
+    assert learned.rounds[-1].n_asked < 50
+
+
+def test_a_loop_ends_where_the_pool_does(project):
+    project.settings |= {"learn.labels": "5000", "learn.batch": "20"}
+    learned = project.open().learn()
+    assert learned.rounds[-1].n_asked == 60
+    assert learned.stopped == "Every one of the 60 candidate texts was asked about."
+
+
+def test_money_without_a_price_is_refused_before_anything_is_asked(project):
+    project.use_model("http://127.0.0.1:9/v1")
+    project.settings |= {"learn.budget_usd": "1.0"}
+    for name in ("teacher.price_in_usd", "teacher.price_out_usd"):
+        del project.settings[name]
+    with pytest.raises(UserError, match=r"price of `fake-1` is unknown"):
+        project.open().learn()
+
+
+def test_plans_count_texts_that_are_not_chosen_yet(project):
+    project.use_model("http://127.0.0.1:9/v1")
+    opened = project.open()
+    n_gold = len(opened.gold_of(Role.DEV)) + len(opened.gold_of(Role.TEST)) + len(opened.gold_of(Role.DEMO))
+    assert opened.plan().n_documents == 26 + n_gold

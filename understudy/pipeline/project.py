@@ -18,6 +18,7 @@ from understudy.codebook import Task, codebook_digest, task_of
 from understudy.corpus import GoldLedger, read_documents, same_text_key, split_gold, text_digest
 from understudy.errors import UserError
 from understudy.journal import Journal, salvage
+from understudy.pipeline.learning.confirmed import confirmed
 from understudy.pipeline.listener import Listener, SilentListener
 from understudy.pipeline.pricing import priced
 from understudy.pipeline.space import refuse_unknown_space
@@ -97,9 +98,9 @@ class Project:
 
     @cached_property
     def gold_rows(self) -> tuple[Document, ...]:
-        """Every row of the gold files, in file order, also those without a label."""
+        """Every row of the gold files, in file order, also those without a label; then confirmed demonstrations."""
         gold, data = self.paths(self.settings.data.gold), self.settings.data
-        return tuple(read_documents(gold, data, self.task.read, self.task.check_in))
+        return (*read_documents(gold, data, self.task.read, self.task.check_in), *confirmed(self))
 
     @cached_property
     def gold(self) -> tuple[Document, ...]:
@@ -118,6 +119,7 @@ class Project:
         """Which human-labelled text may be used for what; roles stay from the first step on that uses them."""
         with self.journal_to_read() as journal:
             fixed = journal.roles() if journal is not None else {}
+        fixed |= {document.id: Role.DEMO for document in confirmed(self)}
         return split_gold(self.gold, self.settings.gold, self.settings.project.seed, fixed)
 
     @cached_property

@@ -69,4 +69,4 @@ def _variances(draws: Sequence[Draw]) -> NDArray[np.float64]:
     within = [float(np.var(draw.values, ddof=1)) if len(draw.values) > 1 else spread for draw in draws]
     sizes = np.array([len(draw.values) for draw in draws])
     left = np.array([draw.n_left for draw in draws])
-    return left**2 * (1 - sizes / left) * np.array(within) / sizes
+    return np.asarray(left**2 * (1 - sizes / left) * np.array(within) / sizes, dtype=np.float64)

@@ -28,6 +28,7 @@ from understudy.pipeline.annotation import (
     total_cost,
 )
 from understudy.pipeline.learning.choosing import Chooser
+from understudy.pipeline.learning.demonstrations import propose
 from understudy.pipeline.learning.fallback import fell_back_at
 from understudy.pipeline.learning.pupils import Codes, School
 from understudy.pipeline.learning.rounds import control_documents, next_size, result_of, stopped_name
@@ -90,6 +91,7 @@ def learn(project: Project) -> Learned:
         announce(project, loop.rounds, loop.results)
         stopped = loop.run()
         journal.remember(stopped_name(project.loop), stopped)
+        loop.propose_demonstrations()
         teach(project, [*control_documents(project), *gold_to_label(project)])
     return Learned(tuple(loop.results), stopped, Counter(a.outcome for a in loop.annotations.values()))
 
@@ -123,6 +125,17 @@ class Loop:
                 self._choose()
             self._ask()
             self._judge()
+
+    def propose_demonstrations(self) -> None:
+        """Where no gold text may be shown to the teacher, write texts that a person can confirm as demonstrations."""
+        path = propose(
+            self.project, self._student(len(self.rounds) - 1), list(self._by_id().values()), self.annotations
+        )
+        if path is not None:
+            self.project.listener.say(
+                f"`{path}`: texts for a person to label. Once the label column is filled in, they are demonstrations: "
+                "the prompt changes, and the next loop asks anew."
+            )
 
     def _recall(self) -> None:
         """Annotations of the rounds that are finished; those of an unfinished one are for `teach` to find."""
