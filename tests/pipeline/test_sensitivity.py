@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from fakellm import ok, serving
 from small_project import SmallProject
@@ -16,7 +18,7 @@ def small(tmp_path, tiny_bert):
 def by_words(call):
     """Right about every text in the usual words; always `neg` where the system message is the brief one."""
     is_brief = call.body["messages"][0]["content"].startswith("Assign one label")
-    return ok("neg" if is_brief or any(w in call.question for w in ("bad", "awful", "poor", "nasty")) else "pos")
+    return ok("neg" if is_brief or re.search(r"\b(bad|awful|poor|nasty)\b", call.question) else "pos")
 
 
 def test_a_wording_that_changes_answers_shows_in_agreement_and_f1(small):
