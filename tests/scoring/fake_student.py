@@ -1,8 +1,11 @@
 """A student whose answers are plain arithmetic on the text, so that tests can work them out by hand."""
 
+import re
+
 import numpy as np
 
 from understudy.codebook import task_of
+from understudy.records import Span
 from understudy.settings import Codebook, Label
 
 
@@ -37,6 +40,39 @@ class TopicStudent:
 
     def predict_proba(self, documents):
         return np.array([[0.75 if t in d.text else 0.125 for t in self.task.labels] for d in documents])
+
+    def decode(self, probabilities):
+        return self.task.decode(probabilities, None)
+
+
+class NameStudent:
+    """Entities: every capitalised word is a name; the probability of a name is 0.9 where there is one."""
+
+    def __init__(self):
+        self.task = task_of(codebook("entities", ("name", "place"), None))
+
+    def label(self, documents):
+        values = [
+            tuple(Span(m.start(), m.end(), "name", m[0]) for m in re.finditer(r"[A-Z]\w+", document.text))
+            for document in documents
+        ]
+        return values, np.array([[0.9 if value else 0.2, 0.125] for value in values])
+
+    def predict_proba(self, documents):
+        return self.label(documents)[1]
+
+    def decode(self, probabilities):
+        return self.task.decode(probabilities, None)
+
+
+class PairStudent:
+    """Relations: `before` if the head stands before the tail, else `after`."""
+
+    def __init__(self):
+        self.task = task_of(codebook("relations", ("before", "after"), None))
+
+    def predict_proba(self, documents):
+        return np.array([[0.75, 0.25] if d.head.start < d.tail.start else [0.25, 0.75] for d in documents])
 
     def decode(self, probabilities):
         return self.task.decode(probabilities, None)

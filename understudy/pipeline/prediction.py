@@ -44,8 +44,15 @@ def predict(
         text_column=text_column or project.settings.data.text,
         encoding=project.settings.data.encoding,
         prefix=prefix,
+        pair=_pair(project),
         on_progress=lambda done, total: project.listener.progress("labelling", done, total),
     )
+
+
+def _pair(project: Project) -> tuple[str, str] | None:
+    """Columns of head and tail, if the project has them."""
+    data = project.settings.data
+    return None if data.head is None or data.tail is None else (data.head, data.tail)
 
 
 def recommend(project: Project, name: str) -> None:

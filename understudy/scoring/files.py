@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ from understudy.scoring.columns import Added, AddedColumns, confidences
 from understudy.scoring.fingerprint import source_state, student_digest
 from understudy.scoring.formats import Format, format_of, refuse_unknown_suffix
 from understudy.scoring.parts import Parts
-from understudy.scoring.survey import Survey, survey, text_of
+from understudy.scoring.survey import Columns, Survey, document_of, survey
 
 MANIFEST_VERSION = 1
 
@@ -43,7 +43,15 @@ class Scorer(Protocol):
         """Probabilities of shape (n, K), in [0, 1]."""
 
     def decode(self, probabilities: FloatArray) -> list[Value]:
-        """Values from probabilities, with the student's own thresholds."""
+        """Values from probabilities, with the student's own thresholds; never asked of a task that marks spans."""
+
+
+@runtime_checkable
+class Marker(Protocol):
+    """What scoring needs besides where values are spans, which probabilities do not hold."""
+
+    def label(self, documents: Sequence[Document]) -> tuple[list[Value], FloatArray]:
+        """Values, and probabilities of shape (n, K) that the text has a span of each label."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +100,7 @@ class _Job:
 
     student: Scorer
     source: Path
-    text_column: str
+    columns: Columns
     encoding: str
     batch_rows: int
     added: AddedColumns
@@ -107,6 +115,7 @@ def score_file(
     text_column: str = "text",
     encoding: str = "utf-8",
     prefix: str = "",
+    pair: tuple[str, str] | None = None,
     batch_rows: int = 2048,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> ScoreSummary:
@@ -118,12 +127,13 @@ def score_file(
 
     Parameters
     ----------
-    student : anything with `task`, `predict_proba` and `decode`.
+    student : anything with `task`, `predict_proba` and `decode`; where values are spans, with `label`.
     source : CSV, TSV, JSONL, Parquet, a saved dataset folder or a hub id.
     target : the ending says the format: .csv, .tsv, .jsonl, .ndjson or .parquet; its folder must exist.
     text_column : column of the text; a row with a blank text gets the outcome `skipped` and no label.
     encoding : of the source if it is CSV, TSV or JSONL; the target is UTF-8.
     prefix : stands before the names of the added columns `label`, `confidence`, `outcome` and `p_<label>`.
+    pair : columns of head and tail, where the student needs them.
     batch_rows : rows scored and stored at once; an interruption loses at most that many.
     on_progress : is told rows finished and rows in all.
 
@@ -139,11 +149,12 @@ def score_file(
     if batch_rows < 1:
         raise ValueError(f"batch_rows must be at least 1, found {batch_rows}")
     _check_target(source, target)
-    found = survey(source, encoding, text_column)
+    columns = Columns(text_column, *(pair or (None, None)))
+    found = survey(source, encoding, columns)
     added = AddedColumns(student.task, prefix)
     added.refuse_clash(found.columns)
     form = format_of(target, source, found.columns, added)
-    job = _Job(student, source, text_column, encoding, batch_rows, added, form)
+    job = _Job(student, source, columns, encoding, batch_rows, added, form)
     parts = Parts(target)
     state = source_state(source)
     n_finished = parts.open(_manifest(job, state))
@@ -170,8 +181,10 @@ def _manifest(job: _Job, source: dict[str, Any]) -> dict[str, Any]:
     return {
         "version": MANIFEST_VERSION,
         **source,
-        "student": student_digest(job.student.task, job.student.predict_proba, job.student.decode),
-        "text_column": job.text_column,
+        "student": student_digest(
+            job.student.task, partial(_answers, job.student), job.student.decode, has_pairs=job.columns.head is not None
+        ),
+        "text_column": job.columns.text,
         "encoding": job.encoding,
         "prefix": job.added.prefix,
         "batch_rows": job.batch_rows,
@@ -194,7 +207,7 @@ def _batches(job: _Job, first: int) -> Iterator[list[Row]]:
 
 
 def _score(job: _Job, rows: Sequence[Row]) -> list[Added]:
-    documents = [Document(f"row-{row.number}", text_of(row, job.text_column, job.source)) for row in rows]
+    documents = [document_of(row, job.columns, job.source) for row in rows]
     blank = [is_blank(document.text) for document in documents]
     readable = [document for document, skip in zip(documents, blank, strict=True) if not skip]
     labelled = iter(_label(job, readable) if readable else ())
@@ -202,11 +215,22 @@ def _score(job: _Job, rows: Sequence[Row]) -> list[Added]:
 
 
 def _label(job: _Job, documents: Sequence[Document]) -> list[Added]:
-    probabilities = np.asarray(job.student.predict_proba(documents), dtype=np.float64)
-    _refuse_no_probabilities(probabilities, documents, len(job.added.task.labels))
-    values = job.student.decode(probabilities)
+    values, probabilities = _answers(job.student, documents)
     sure = confidences(job.added.task, values, probabilities)
     return [job.added.labelled(*answer) for answer in zip(values, sure.tolist(), probabilities, strict=True)]
+
+
+def _answers(student: Scorer, documents: Sequence[Document]) -> tuple[list[Value], FloatArray]:
+    if student.task.marks_spans:
+        if not isinstance(student, Marker):
+            raise TypeError(f"{type(student).__name__} has no `label`, which a task of spans needs.")
+        values, found = student.label(documents)
+        probabilities = np.asarray(found, dtype=np.float64)
+        _refuse_no_probabilities(probabilities, documents, len(student.task.labels))
+        return values, probabilities
+    probabilities = np.asarray(student.predict_proba(documents), dtype=np.float64)
+    _refuse_no_probabilities(probabilities, documents, len(student.task.labels))
+    return student.decode(probabilities), probabilities
 
 
 def _refuse_no_probabilities(probabilities: FloatArray, documents: Sequence[Document], n_labels: int) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.codebook import Task, codebook_digest
-from understudy.records import Document, Value
+from understudy.records import Document, Span, Value
 
 HEAD_BYTES = 1 << 20
 PROBES = (
@@ -47,18 +47,32 @@ def source_state(source: Path) -> dict[str, Any]:
 
 def student_digest(
     task: Task,
-    predict_proba: Callable[[Sequence[Document]], FloatArray],
+    answers: Callable[[Sequence[Document]], tuple[Sequence[Value], FloatArray]],
     decode: Callable[[FloatArray], Sequence[Value]],
+    *,
+    has_pairs: bool = False,
 ) -> str:
     """A digest of what a student answers: probabilities of fixed probe texts, and its decisions over a grid.
 
+    Where values are spans, its decisions about the probe texts stand for the grid. With `has_pairs`, the first and the
+    last word of a probe text are its head and tail.
+
     Two students with the same codebook that agree on the probes to 6 decimals and decide alike have the same digest.
     """
-    probes = [Document(f"probe-{i}", text) for i, text in enumerate(PROBES)]
-    answers = np.round(predict_proba(probes), DECIMALS) + 0.0
-    decisions = decode(np.vstack([_grid(len(task.labels), column) for column in range(len(task.labels))]))
-    parts = (codebook_digest(task.codebook), repr(answers.tolist()), repr([task.to_json(v) for v in decisions]))
+    values, probabilities = answers([_probe(number, text, has_pairs) for number, text in enumerate(PROBES)])
+    rounded = np.round(probabilities, DECIMALS) + 0.0
+    grid = np.vstack([_grid(len(task.labels), column) for column in range(len(task.labels))])
+    decisions = values if task.marks_spans else decode(grid)
+    parts = (codebook_digest(task.codebook), repr(rounded.tolist()), repr([task.to_json(v) for v in decisions]))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _probe(number: int, text: str, has_pair: bool) -> Document:
+    if not has_pair:
+        return Document(f"probe-{number}", text)
+    first, last = text.split()[0], text.split()[-1]
+    start = len(text) - len(last)
+    return Document(f"probe-{number}", text, head=Span(0, len(first), "", first), tail=Span(start, len(text), "", last))
 
 
 def _grid(n_labels: int, column: int) -> FloatArray:

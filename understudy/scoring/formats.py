@@ -124,7 +124,11 @@ def _schema(source: Path, columns: Sequence[str], added: AddedColumns) -> Any:
         original = parquet.read_schema(source).remove_metadata()
     else:
         original = pa.schema([(column, pa.string()) for column in columns])
-    label = pa.string() if added.task.is_exclusive else pa.list_(pa.string())
+    if added.task.marks_spans:
+        offset, word = pa.int64(), pa.string()
+        label = pa.list_(pa.struct([("start", offset), ("end", offset), ("label", word), ("text", word)]))
+    else:
+        label = pa.string() if added.task.is_exclusive else pa.list_(pa.string())
     kinds = {added.label: label, added.outcome: pa.string()}
     return pa.schema([*original, *(pa.field(name, kinds.get(name, pa.float64())) for name in added.names)])
 
