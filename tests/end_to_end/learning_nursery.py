@@ -25,6 +25,7 @@ N_POOL, N_ROUNDS = 80, 10
 LEARN = {
     "learn.enabled": "true", "learn.first": "6", "learn.batch": "4", "learn.labels": str(6 + 4 * (N_ROUNDS - 1)),
     "learn.stop": "[]", "learn.test_every": "4", "learn.strategy": "badge", "student.linear.ngrams": "false",
+    "trust.enabled": "false",
 }  # fmt: skip
 
 

@@ -34,6 +34,7 @@ from understudy.pipeline.learning.pupils import Codes, School
 from understudy.pipeline.learning.rounds import control_documents, next_size, result_of, stopped_name
 from understudy.pipeline.learning.telling import announce, tell
 from understudy.pipeline.sources import labelled_set
+from understudy.pipeline.trusting import trust
 from understudy.records import Annotation, Document, Outcome, Round
 from understudy.report.data import LearningRound, PayoffTest
 
@@ -92,8 +93,16 @@ def learn(project: Project) -> Learned:
         stopped = loop.run()
         journal.remember(stopped_name(project.loop), stopped)
         loop.propose_demonstrations()
+        _say_trust(project)
         teach(project, [*control_documents(project), *gold_to_label(project)])
     return Learned(tuple(loop.results), stopped, Counter(a.outcome for a in loop.annotations.values()))
+
+
+def _say_trust(project: Project) -> None:
+    """Learn how far the labels can be trusted, as after `annotate`, and say so."""
+    trusted = trust(project)
+    for line in trusted.lines() if trusted is not None else ():
+        project.listener.say(line)
 
 
 class Loop:
