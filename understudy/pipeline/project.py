@@ -126,16 +126,16 @@ class Project:
     def candidates(self) -> tuple[Document, ...]:
         """The pool texts that may be labelled and learned from.
 
-        Each text once, and none that also stands in gold: a text that judges must not be learned from.
+        Each text once (of relations: each pair of a text), and none that also stands in gold: a text that judges must
+        not be learned from.
         """
-        taken = {same_text_key(document.text) for document in self.gold}
-        kept = []
+        in_gold = {same_text_key(document.text) for document in self.gold}
+        kept = {}
         for document in self.pool:
             key = same_text_key(document.text)
-            if key not in taken:
-                taken.add(key)
-                kept.append(document)
-        return tuple(kept)
+            if key not in in_gold:
+                kept.setdefault((key, document.head, document.tail), document)
+        return tuple(kept.values())
 
     @cached_property
     def encoder(self) -> Encoder:
