@@ -17,6 +17,8 @@ definition = "Neither."
 [data]
 pool = ["pool.jsonl"]
 gold = ["gold.jsonl"]
+head = "head"
+tail = "tail"
 """
 
 
