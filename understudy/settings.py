@@ -477,6 +477,15 @@ class ArmSettings(Table):
     teacher_human: bool = Field(True, description="Also a student from every teacher and every human label.")
 
 
+class CostSettings(Table):
+    """Prices beside the teacher's, for the comparison of costs."""
+
+    volume: int = Field(100_000, ge=1, description="Texts to label in the end, for the comparison of costs.")
+    human_usd: float | None = Field(None, ge=0, description="What one human label costs; empty: unknown.")
+    engineering_usd: float = Field(0.0, ge=0, description="People's time to make a student.")
+    machine_usd_per_hour: float = Field(0.0, ge=0, description="Of the machine that trains.")
+
+
 class Settings(Table):
     """The whole of `understudy.toml`."""
 
@@ -492,6 +501,7 @@ class Settings(Table):
     student: StudentSettings = StudentSettings()
     learn: LearnSettings = LearnSettings()
     arms: ArmSettings = ArmSettings()
+    costs: CostSettings = CostSettings()
 
 
 def read_settings(

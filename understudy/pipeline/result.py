@@ -24,6 +24,7 @@ from understudy.pipeline.canaries import notes_on_flags
 from understudy.pipeline.cards import write_cards
 from understudy.pipeline.checking import check
 from understudy.pipeline.direction import stored_direction
+from understudy.pipeline.evidence.worth import worth
 from understudy.pipeline.iteration import notes_on_versions
 from understudy.pipeline.judging import TEACHER_DIRECT, Judged, compare_arms, judge
 from understudy.pipeline.kept import TrainedArm, said_of, trained_arms
@@ -168,6 +169,7 @@ def _data(project: Project, found: _Findings) -> ReportData:
         noise=tuple(trial for arm in found.arms for trial in arm.noise),
         distrusted=tuple(_distrusted(project, found)),
         learning=learning_curve(project, found.annotations),
+        worth=worth(project, found.judged, found.annotations, found.recommended) if found.judged else None,
     )
 
 

@@ -9,7 +9,15 @@ from typing import Any
 from understudy.evaluation import Interval
 from understudy.evaluation.finite import finite_or_none
 from understudy.records import Outcome, Role, Span, Value
-from understudy.report.data import ArmResult, ConsistencyLevel, Disagreement, Distrusted, ReportData, TeacherResult
+from understudy.report.data import (
+    ArmResult,
+    ConsistencyLevel,
+    Disagreement,
+    Distrusted,
+    ReportData,
+    TeacherResult,
+    Worth,
+)
 from understudy.report.derived import calibration_of, family_of
 
 
@@ -25,6 +33,7 @@ def summary_json(data: ReportData) -> dict[str, Any]:
         "outcomes": {outcome.value: data.teacher.outcomes.get(outcome, 0) for outcome in Outcome},
         "noise": [asdict(trial) for trial in data.noise],
         "search": [asdict(found) for found in data.search],
+        "worth": None if data.worth is None else _worth(data.worth),
     }
 
 
@@ -50,6 +59,16 @@ def report_json(data: ReportData) -> dict[str, Any]:
         "provenance": dict(data.provenance),
         "commands": list(data.commands),
         "wall_s": finite_or_none(data.wall_s),
+    }
+
+
+def _worth(worth: Worth) -> dict[str, Any]:
+    return {
+        "volume": worth.volume,
+        "costs_usd": {option.name: option.cost_usd for option in worth.options},
+        "frontier": list(worth.frontier),
+        "break_even": None if worth.break_even is None else worth.break_even.to_json(),
+        "student_limit": None if worth.limit is None else worth.limit.to_json(),
     }
 
 

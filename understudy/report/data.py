@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.evaluation import Comparison, GateVerdict, Interval, Scores, TrustReport
+from understudy.evaluation.economics import BreakEven, Option
+from understudy.evaluation.student_limit import StudentLimit
 from understudy.records import Outcome, Remark, Role, Span, Usage, Value
 from understudy.settings import Codebook
 
@@ -371,6 +373,26 @@ class Distrusted:
 
 
 @dataclass(frozen=True)
+class Worth:
+    """What labellers cost and reach, and how good a student of these labels can get.
+
+    Attributes
+    ----------
+    volume : texts to label that costs are reckoned for.
+    options : every arm judged on test, with the cost of making it and of labelling `volume` texts.
+    frontier : names of the options that no other one beats on cost and F1 at once, the cheapest first.
+    break_even : of the chosen student; None where a price is unknown or nothing was paid.
+    limit : of the chosen student; None where labels do not exclude each other or too few texts were answered.
+    """
+
+    volume: int
+    options: tuple[Option, ...]
+    frontier: tuple[str, ...]
+    break_even: BreakEven | None = None
+    limit: StudentLimit | None = None
+
+
+@dataclass(frozen=True)
 class ReportData:
     """Everything a report prints."""
 
@@ -399,3 +421,4 @@ class ReportData:
     search: tuple[SearchResult, ...] = ()
     distrusted: tuple[Distrusted, ...] = ()
     learning: LearningCurve | None = None
+    worth: Worth | None = None

@@ -51,6 +51,7 @@ from understudy.report.figures import Picture
 from understudy.report.highlight import Stretch, safe_cut, stretches
 from understudy.report.story import Tile, describe_teacher, tell_done, tell_limits, tell_next, tell_tiles
 from understudy.report.unhide import Piece, pieces, unhidden
+from understudy.report.worth import tell_worth
 
 TEMPLATE = "report.html.jinja"
 STYLESHEET = "report.css"
@@ -267,6 +268,7 @@ class Page:
     outcomes: tuple[tuple[str, int], ...]
     n_asked: int
     gold: tuple[tuple[str, int], ...]
+    worth: tuple[str, ...]
     json_name: str
     figures_folder: str
 
@@ -316,6 +318,7 @@ def view(data: ReportData, figures: Sequence[Picture], json_name: str, figures_f
         outcomes=tuple((outcome.value, data.teacher.outcomes.get(outcome, 0)) for outcome in Outcome),
         n_asked=sum(data.teacher.outcomes.values()),
         gold=tuple((role.value, data.gold.get(role, 0)) for role in Role),
+        worth=tell_worth(data.worth),
         json_name=json_name,
         figures_folder=figures_folder,
     )
