@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 
 import pytest
+from command_line import called
+from fakellm import ok, serving
 from small_project import SmallProject
 
 from understudy.errors import UserError
@@ -149,7 +151,8 @@ def test_after_the_fall_back_every_text_is_drawn_by_lot_and_the_report_says_so(p
     assert [one.strategy for one in learned.rounds] == ["random", "hybrid", "random", "random"]
     assert [one.n_chosen for one in learned.rounds] == [0, 4, 0, 0]
     assert learned.to_json()["fell_back_at"] == 2
-    assert learned.has_findings
+    page = Path(project.open().run().report).read_text(encoding="utf-8")
+    assert "from round 2 on every text was drawn by lot" in page
 
 
 def test_choosing_is_tested_at_equal_numbers_of_labels(project):
@@ -206,3 +209,39 @@ def test_plans_count_texts_that_are_not_chosen_yet(project):
     opened = project.open()
     n_gold = len(opened.gold_of(Role.DEV)) + len(opened.gold_of(Role.TEST)) + len(opened.gold_of(Role.DEMO))
     assert opened.plan().n_documents == 26 + n_gold
+
+
+def answer(call):
+    return ok("neg" if any(word in call.question for word in ("bad", "awful", "poor", "nasty")) else "pos")
+
+
+def test_a_model_is_asked_about_each_text_once_and_the_loop_keeps_to_its_money(project):
+    with serving(answer) as fake:
+        project.use_model(fake.url)
+        project.settings |= {"learn.labels": "8", "prompt.demonstrations": "none"}
+        (first,) = project.open().learn().rounds
+        per_text_usd = first.cost_usd / 8
+        project.settings |= {"learn.labels": "26", "learn.budget_usd": str(15.5 * per_text_usd)}
+        learned = project.open().learn()
+        assert [one.n_asked for one in learned.rounds] == [8, 14, 15]
+        assert learned.stopped == "The budget does not reach another text."
+        assert learned.rounds[-1].cost_usd == pytest.approx(15 * per_text_usd)
+        questions = [call.raw for call in fake.calls]
+        assert len(set(questions)) == len(questions)
+        assert len(questions) == 15 + len(project.gold)
+        project.open().learn()
+        assert len(fake.calls) == len(questions)
+        names = {arm.name for arm in project.open().train()}
+        assert {"active-15", "active-10", "random-10"} <= names  # 8 of the seed set, 2 of the second round by lot
+
+
+def test_the_command_prints_rounds_and_resumes(project, capsys):
+    arguments = ("learn", project.folder, "--json", *project.arguments)
+    first = called(capsys, *arguments)
+    stored = json.loads(first.out)
+    assert first.code == 0
+    assert [one["n_asked"] for one in stored["rounds"]] == [8, 14, 20, 26]
+    assert stored["outcomes"]["labelled"] == 26
+    again = called(capsys, *arguments)
+    assert json.loads(again.out) == stored
+    assert "going on after round 3" in again.err

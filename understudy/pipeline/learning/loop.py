@@ -63,9 +63,8 @@ class Learned:
 
     @property
     def has_findings(self) -> bool:
-        """Whether choosing did not pay, or more than 2% of the answers cannot be used."""
-        n_unusable = sum(self.outcomes[outcome] for outcome in NOT_USABLE)
-        return fell_back_at(self.rounds) is not None or n_unusable > WORRYING_SHARE * self.outcomes.total()
+        """Whether more than 2% of the answers cannot be used."""
+        return sum(self.outcomes[outcome] for outcome in NOT_USABLE) > WORRYING_SHARE * self.outcomes.total()
 
     def to_json(self) -> dict[str, Any]:
         """The rounds, why they ended and how asking ended, as a JSON object."""
