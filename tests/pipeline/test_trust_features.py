@@ -1,11 +1,13 @@
 """Features of a teacher's labels: worked by hand, and blind to what they must not know."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from understudy.codebook import task_of
 from understudy.pipeline.trust_features import agreement, trust_features
-from understudy.records import Annotation, Document, Outcome, Provenance
+from understudy.records import Annotation, Document, Outcome, Provenance, Span
 from understudy.settings import Codebook, Label
 
 TASK = task_of(Codebook(labels=(Label(name="a"), Label(name="b"))))
@@ -48,6 +50,21 @@ def two_clusters(n):
 )
 def test_agreement_has_all_answers_asked_for_in_its_denominator(given, share):
     assert agreement(given) == pytest.approx(share, nan_ok=True)
+
+
+def test_agreement_of_spans_is_that_of_the_vote_which_may_equal_no_answer():
+    task = task_of(Codebook(kind="entities", labels=(Label(name="per"), Label(name="loc"))))
+    ann, bob, eve = (Span(at, at + 3, "per", "xxx") for at in (0, 4, 8))
+    answers = [(ann, bob), (ann, eve), (bob, ann, eve)]
+    vote = task.vote(answers)
+    # Ann stands in 3 of 3 answers, Bob and Eve in 2 of 3: all are kept, as in the third answer alone
+    assert vote.value == (ann, bob, eve)
+    given = replace(annotation("a"), value=vote.value, answers=tuple(answers), consistency=vote.consistency, n_asked=4)
+    assert agreement(given) == pytest.approx((1 + 2 / 3 + 2 / 3) / 3 * 3 / 4)
+    vote = task.vote([(ann, bob), (ann, eve), (ann, Span(4, 7, "loc", "xxx"))])
+    assert vote.value == (ann,)  # which nobody said alone
+    given = replace(given, value=vote.value, answers=((ann, bob), (ann, eve)), consistency=vote.consistency)
+    assert agreement(given) > 0
 
 
 def test_columns_that_can_be_worked_by_hand():

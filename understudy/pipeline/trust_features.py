@@ -29,14 +29,18 @@ SMALLEST_PROBABILITY = 1e-3
 
 
 def agreement(annotation: Annotation) -> float:
-    """Share of all answers asked for that are equal to the value, in [0, 1]; nan without a value.
+    """The consistency, in [0, 1], where an answer that nobody could read is no agreement; nan without a value.
 
-    An answer that nobody could read is no agreement: the denominator is `n_asked`.
+    Of labels: the share of all answers asked for that are equal to the value. Of spans, whose vote may be equal to no
+    answer: `Vote.consistency` times the share of answers that could be read.
     """
     if annotation.value is None:
         return float("nan")
     answers = annotation.answers or (annotation.value,)
-    return sum(answer == annotation.value for answer in answers) / max(annotation.n_asked, len(answers))
+    consistency = annotation.consistency
+    if consistency is None:
+        consistency = sum(answer == annotation.value for answer in answers) / len(answers)
+    return consistency * len(answers) / max(annotation.n_asked, len(answers))
 
 
 def trust_features(
