@@ -360,6 +360,31 @@ class Round:
 
 
 @dataclass(frozen=True, slots=True)
+class Trial:
+    """One training run of a search over hyper-parameters.
+
+    Attributes
+    ----------
+    search : fingerprint of all that its result depends on beside parameters and run.
+    arm : whose labels it learned from.
+    run : number of the draw and of the seed.
+    parameters : names and values as JSON, names sorted.
+    f1 : headline F1 on the texts that judge; None if it failed or is undefined.
+    reason : why there is no F1, or "".
+    at : UTC, ISO 8601.
+    """
+
+    search: str
+    arm: str
+    run: int
+    parameters: str
+    f1: float | None
+    train_s: float
+    reason: str = ""
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Remark:
     """One finding about codebook, data or machine; `level` is ok, note, warning or error."""
 

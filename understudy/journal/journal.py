@@ -27,6 +27,7 @@ from understudy.journal.rows import (
     HUMAN_LABEL_COLUMNS,
     REPLY_COLUMNS,
     ROUND_COLUMNS,
+    TRIAL_COLUMNS,
     VALIDATION_COLUMNS,
     Decode,
     Encode,
@@ -45,6 +46,8 @@ from understudy.journal.rows import (
     round_of,
     round_row,
     stored,
+    trial_of,
+    trial_row,
     validation_of,
     validation_row,
 )
@@ -59,6 +62,7 @@ from understudy.records import (
     Request,
     Role,
     Round,
+    Trial,
     Usage,
     ValidationRecord,
 )
@@ -347,6 +351,15 @@ class Journal:
     def looks(self) -> list[tuple[str, str, str]]:
         """Series, findings as JSON, and time of every look, oldest first."""
         return [tuple(row) for row in self._read("select series, contents, at from looks order by id")]
+
+    def add_trial(self, trial: Trial) -> Future[None]:
+        """Append a finished training run of a search over hyper-parameters."""
+        return self._write(_insertion("trials", TRIAL_COLUMNS), [trial_row(trial)])
+
+    def trials(self, search: str) -> list[Trial]:
+        """The training runs of a search, oldest first."""
+        rows = self._read(_selection(TRIAL_COLUMNS, "trials where search = ? order by id"), (search,))
+        return [trial_of(row) for row in rows]
 
     def add_human_labels(self, labels: Iterable[HumanLabel], encode: Encode) -> Future[None]:
         """Append what people said."""

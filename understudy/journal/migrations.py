@@ -109,6 +109,15 @@ def monitoring_looks(connection: sqlite3.Connection) -> None:
     )
 
 
+def search_trials(connection: sqlite3.Connection) -> None:
+    """Every training run of a search over hyper-parameters, and how it did."""
+    connection.execute(
+        "create table trials (id integer primary key, search text not null, arm text not null, run integer not null, "
+        "parameters text not null, f1 real, train_s real not null, reason text not null, at text not null)"
+    )
+    connection.execute("create index trials_by_search on trials (search)")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     first_tables,
     flags_and_validations,
@@ -117,6 +126,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     learning_rounds,
     uncertain_spans,
     monitoring_looks,
+    search_trials,
 )
 
 

@@ -24,6 +24,7 @@ from understudy.records import (
     Round,
     Selection,
     Span,
+    Trial,
     ValidationRecord,
     Value,
 )
@@ -39,6 +40,7 @@ VALIDATION_COLUMNS = "codebook, contents, teacher, prompt, documents, n, f1, low
 HUMAN_LABEL_COLUMNS = "document_id, text_sha256, value, annotator, source, created_at"
 BATCH_COLUMNS = "id, teacher, url, request_keys, at_most_usd, created_at"
 ROUND_COLUMNS = "loop, number, strategy, seed, n_candidates, selections, at"
+TRIAL_COLUMNS = "search, arm, run, parameters, f1, train_s, reason, at"
 REPLY_COLUMNS = (
     "request_key, body, model, prompt_tokens, completion_tokens, cost_usd, latency_s, received_at, cached_tokens"
 )
@@ -169,6 +171,20 @@ def round_of(row: Sequence[Any]) -> Round:
     loop, number, strategy, seed, n_candidates, selections, at = row
     chosen = tuple(Selection(*each) for each in json.loads(selections))
     return Round(loop, number, strategy, seed, n_candidates, chosen, at)
+
+
+def trial_row(trial: Trial) -> tuple[object, ...]:
+    """Values for `TRIAL_COLUMNS`."""
+    return (
+        trial.search, trial.arm, trial.run, stored(trial.parameters), trial.f1, trial.train_s, stored(trial.reason),
+        trial.at or now(),
+    )  # fmt: skip
+
+
+def trial_of(row: Sequence[Any]) -> Trial:
+    """The record of `TRIAL_COLUMNS`."""
+    search, arm, run, parameters, f1, train_s, reason, at = row
+    return Trial(search, arm, run, read(parameters), f1, train_s, read(reason), at)
 
 
 def human_label_row(label: HumanLabel, encode: Encode) -> tuple[object, ...]:

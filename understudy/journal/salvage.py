@@ -17,7 +17,7 @@ from understudy.journal.opening import HEADER, MAGIC, create, expected_size
 
 BY_NUMBER = (
     "replies", "failures", "annotations", "human_labels", "gold_roles", "runs", "validations", "batch_events", "rounds",
-    "round_results", "looks",
+    "round_results", "looks", "trials",
 )  # fmt: skip
 BY_NAME = {"meta": "name", "requests": "key", "batches": "id"}
 """Tables without row numbers, and the column that they are sorted by."""

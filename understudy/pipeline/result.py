@@ -167,6 +167,7 @@ def _data(project: Project, found: _Findings) -> ReportData:
         commands=("understudy run",),
         wall_s=time.monotonic() - project.opened_at,
         noise=tuple(trial for arm in found.arms for trial in arm.noise),
+        search=tuple(arm.search for arm in found.arms if arm.search is not None),
         distrusted=tuple(_distrusted(project, found)),
         learning=learning_curve(project, found.annotations),
         worth=worth(project, found.judged, found.annotations, found.recommended) if found.judged else None,
