@@ -111,7 +111,7 @@ def _is_labelled(annotations: Mapping[str, Annotation], document: Document) -> b
 
 
 def _codes(project: Project, values: Sequence[Value | None]) -> NDArray[np.intp]:
-    return project.task.encode(values).argmax(axis=1)
+    return np.asarray(project.task.encode(values).argmax(axis=1), dtype=np.intp)
 
 
 def _vectors(project: Project, documents: Sequence[Document]) -> NDArray[np.float32]:
