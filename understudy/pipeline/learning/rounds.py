@@ -41,9 +41,9 @@ def loop_of(project: Project) -> str:
         ]).encode()
     )  # fmt: skip
     for document in (*project.candidates, *project.gold_of(Role.DEV)):
-        state.update(
-            f"{document.id}\n{text_digest(document.text)}\n{document.value}\n".encode("utf-8", "surrogatepass")
-        )
+        pair = (document.head, document.tail)
+        contents = f"{document.id}\n{text_digest(document.text)}\n{document.value}\n{pair}\n"
+        state.update(contents.encode("utf-8", "surrogatepass"))
     return state.hexdigest()
 
 
