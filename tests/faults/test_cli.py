@@ -22,10 +22,11 @@ from understudy.cli.main import COMMANDS, build
 from understudy.journal import Journal
 from understudy.records import Outcome
 
-NAMES = [module.__name__.rsplit(".", 1)[1] for module in COMMANDS]
+NAMES = [module.__name__.rsplit(".", 1)[1].replace("_", "-") for module in COMMANDS]
 HEAVY = {"torch", "transformers", "sqlite3", "httpx", "sklearn", "scipy", "pyarrow", "matplotlib", "pandas", "numpy"}
-ON_A_PROJECT = [name for module, name in zip(COMMANDS, NAMES, strict=True)
-                if [*inspect.signature(getattr(module, name)).parameters][:2] == ["folder", "overrides"]]  # fmt: skip
+COMMAND_OF = {name: getattr(module, name.replace("-", "_")) for module, name in zip(COMMANDS, NAMES, strict=True)}
+ON_A_PROJECT = [name for name, command in COMMAND_OF.items()
+                if [*inspect.signature(command).parameters][:2] == ["folder", "overrides"]]  # fmt: skip
 ROOT = Path(__file__).parents[2]
 
 

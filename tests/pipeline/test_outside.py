@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from command_line import called
+
+from understudy import Project
+from understudy.errors import UserError
+from understudy.pipeline.evidence.outside import look_outside
+
+TOML = """
+[codebook]
+positive = "rude"
+[[codebook.labels]]
+name = "rude"
+definition = "It is rude."
+[[codebook.labels]]
+name = "kind"
+definition = "It is kind."
+[data]
+pool = ["pool.csv"]
+gold = ["gold.csv"]
+role = "role"
+meta = ["place"]
+[teacher]
+kind = "recorded"
+model = "somebody"
+[trust]
+enabled = false
+[student]
+kind = "tfidf-linear"
+"""
+WORDS = {"home": ("nasty", "lovely"), "abroad": ("grausam", "herrlich"), "moon": ("bad", "good")}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """Abroad other words are used; on the moon the teacher guesses."""
+    folder, rng = tmp_path_factory.mktemp("outside"), np.random.default_rng(0)
+    (folder / "understudy.toml").write_text(TOML, encoding="utf-8")
+    rows = []
+    for i in range(900):
+        place, rude = ("home", "abroad", "moon")[rng.integers(3)], rng.random() < 0.5
+        says = rude if place != "moon" else rng.random() < 0.5
+        text = f"a {WORDS[place][0 if rude else 1]} thing number {i}"
+        role = ("demo", "dev", "test")[min(i // 25, 2)]
+        rows.append({"id": str(i), "text": text, "place": place, "label": "rude" if rude else "kind",
+                     "teacher": "rude" if says else "kind", "role": role})  # fmt: skip
+    for name, part in (("gold.csv", rows[:400]), ("pool.csv", rows[400:])):
+        with (folder / name).open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(part)
+    opened = Project.open(folder)
+    opened.annotate()
+    return opened
+
+
+def test_whether_student_or_teacher_fails_elsewhere(project):
+    found = {each.group: each for each in look_outside(project, "place").groups}
+    assert set(found) == {"home", "abroad", "moon"}
+    assert found["abroad"].student_fails
+    assert found["abroad"].share_everywhere > 0.9
+    assert found["abroad"].teacher == 1.0
+    assert not found["abroad"].teacher_fails
+    assert found["moon"].teacher_fails
+    assert found["moon"].n_train == sum(d.meta["place"] != "moon" for d in project.candidates)
+
+
+def test_the_command_prints_verdicts(project, capsys):
+    ended = called(capsys, "audit", project.folder, "--outside", "place", "--json")
+    assert ended.code == 1
+    assert {each["group"] for each in json.loads(ended.out)["groups"]} == {"home", "abroad", "moon"}
+    assert called(capsys, "audit", project.folder).code == 2
+
+
+def test_an_undeclared_column_is_refused(project):
+    with pytest.raises(UserError, match="`colour` is not kept"):
+        look_outside(project, "colour")
