@@ -75,6 +75,22 @@ def test_a_run_has_an_arm_for_each_size_and_pays_once(project, writer):
     assert [str(arm.scores.headline) for arm in again.arms] == [str(arm.scores.headline) for arm in found.arms]
 
 
+def test_the_plan_counts_what_is_left_to_write(project):
+    opened = project.open()
+    plan = opened.plan()
+    # 25 texts in 3 calls without examples, 10 in 1 call with; answers of about 60 tokens at 2 USD a million
+    assert (plan.n_texts_to_write, plan.n_writing_calls) == (35, 4)
+    assert any("35 texts to have written" in line for line in plan.lines(with_prompt=False))
+    project.settings["arms.zerogen"] = project.settings["arms.fewgen"] = "[]"
+    without = project.open().plan()
+    assert plan.cost_usd - without.cost_usd > 35 * 60 * 2e-6
+    # every call may be needed three times, with an answer of 2,000 tokens
+    assert plan.cost_usd_at_most - without.cost_usd_at_most > 3 * 4 * 2000 * 2e-6
+    project.settings |= {"arms.zerogen": "[10, 25]", "arms.fewgen": "[10]"}
+    write_texts(opened)
+    assert project.open().plan() == without
+
+
 def test_what_is_written_says_by_whom_and_takes_no_gold_role(project):
     opened = project.open()
     write_texts(opened)
@@ -116,7 +132,9 @@ def test_repeats_gold_texts_and_rubbish_are_dropped_and_more_is_asked_for(projec
 
 
 def test_the_budget_holds_and_what_was_paid_is_kept(project, writer):
-    project.settings["teacher.budget_usd"] = "0.0053"  # a call of FewGen, whose prompt is longer, may cost more than is left
+    project.settings["teacher.budget_usd"] = (
+        "0.0053"  # a call of FewGen, whose prompt is longer, may cost more than is left
+    )
     opened = project.open()
     with pytest.raises(BudgetSpent):
         write_texts(opened)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,6 +45,7 @@ class Plan:
     cost_usd : expected, and `cost_usd_at_most` with every repair and the longest answers; None if the price is unknown,
         0.0 if the teacher is free.
     n_in_batches : documents whose first questions go out in batches, for half the price.
+    n_texts_to_write : texts that the teacher is to write itself, in `n_writing_calls`; their cost is counted in.
     price : of the model and who says so, in words; "" if unknown.
     sample_prompt : one real prompt, turn by turn; empty if the teacher reads none.
     """
@@ -58,6 +59,8 @@ class Plan:
     cost_usd: float | None = 0.0
     cost_usd_at_most: float | None = 0.0
     n_in_batches: int = 0
+    n_texts_to_write: int = 0
+    n_writing_calls: int = 0
     price: str = ""
     sample_prompt: tuple[str, ...] = ()
 
@@ -73,6 +76,8 @@ class Plan:
             "cost_usd": self.cost_usd,
             "cost_usd_at_most": self.cost_usd_at_most,
             "in_batches": self.n_in_batches,
+            "texts_to_write": self.n_texts_to_write,
+            "writing_calls": self.n_writing_calls,
             "price": self.price,
             "sample_prompt": list(self.sample_prompt),
         }
@@ -80,7 +85,9 @@ class Plan:
     def lines(self, *, with_prompt: bool) -> list[str]:
         """The plan in words."""
         lines = [f"{self.teacher}: {self.n_documents:,} texts to ask about, {self.n_answered:,} answered already"]
-        if self.n_calls:
+        if self.n_writing_calls:
+            lines.append(f"{self.n_texts_to_write:,} texts to have written, in {self.n_writing_calls:,} calls or more")
+        if self.n_calls or self.n_writing_calls:
             lines.append(
                 f"{self.n_calls:,} calls (at most {self.n_calls_at_most:,} with repairs), "
                 f"about {self.prompt_tokens:,} prompt tokens"
@@ -102,7 +109,31 @@ def plan(project: Project, *, only_validation: bool) -> Plan:
     documents = validation_documents(project) if only_validation else documents_to_plan(project)
     missing = documents_to_ask(documents, stored_annotations(project))
     is_batched = project.settings.teacher.batch and not only_validation
-    return plan_for(project, documents, missing, _batched(project, missing) if is_batched else ())
+    planned = plan_for(project, documents, missing, _batched(project, missing) if is_batched else ())
+    return planned if only_validation else _with_writing(project, planned)
+
+
+def _with_writing(project: Project, planned: Plan) -> Plan:
+    """The plan with the texts that the teacher is to write itself."""
+    from understudy.pipeline.writing import ANSWER_TOKENS, MAX_TOKENS, plan_writing
+
+    writing = plan_writing(project)
+    if not writing.n_calls:
+        return planned
+    usual = _cost(project, writing.prompt_bytes / BYTES_PER_TOKEN, ANSWER_TOKENS * writing.n_texts)
+    at_most = _cost(
+        project, writing.prompt_bytes_at_most / BYTES_PER_TOKEN_AT_LEAST, MAX_TOKENS * writing.n_calls_at_most
+    )
+    return replace(
+        planned,
+        n_texts_to_write=writing.n_texts,
+        n_writing_calls=writing.n_calls,
+        cost_usd=None if usual is None or planned.cost_usd is None else planned.cost_usd + usual,
+        cost_usd_at_most=(
+            None if at_most is None or planned.cost_usd_at_most is None else planned.cost_usd_at_most + at_most
+        ),
+        price=project.price,
+    )
 
 
 def documents_to_plan(project: Project) -> list[Document]:

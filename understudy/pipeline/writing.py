@@ -9,7 +9,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,6 +36,9 @@ SPANS_PER_CALL = 5
 EXAMPLES = 5
 TEMPERATURE = 1.0
 MAX_TOKENS = 2000
+ANSWER_TOKENS = 60
+"""Of one line, about."""
+
 MOST_CALLS = 3
 """At most so many times the calls that would do if every line could be used."""
 
@@ -68,6 +71,41 @@ class WrittenTexts:
             f"{style}: {len(self.documents):,} texts written in {self.n_calls:,} calls · {cost}; "
             f"{sum(self.dropped.values()):,} lines dropped{f' ({reasons})' if reasons else ''}"
         )
+
+
+@dataclass(frozen=True)
+class WritingPlan:
+    """What is left to be written.
+
+    Attributes
+    ----------
+    n_texts : texts that are missing.
+    n_calls : calls that do if every line can be used; `n_calls_at_most` if few can.
+    prompt_bytes, prompt_bytes_at_most : of all these calls.
+    """
+
+    n_texts: int = 0
+    n_calls: int = 0
+    n_calls_at_most: int = 0
+    prompt_bytes: int = 0
+    prompt_bytes_at_most: int = 0
+
+
+def plan_writing(project: Project) -> WritingPlan:
+    """What is left to be written in all styles; asks nothing."""
+    plans = [_plan_style(project, style) for style in STYLES if _wanted(project, style) and project.teacher_costs_money]
+    return WritingPlan(*(sum(column) for column in zip(*map(astuple, plans), strict=True)))
+
+
+def _plan_style(project: Project, style: str) -> WritingPlan:
+    refuse_unfit(project, style)
+    found = written_texts(project, style)
+    n_missing = _wanted(project, style) - len(found.documents)
+    if n_missing <= 0:
+        return WritingPlan()
+    n_calls, n_most = math.ceil(n_missing / _per_call(project)), calls_of(project, style)[1] - found.n_calls
+    n_bytes = sum(len(message.content.encode("utf-8", "replace")) for message in questions(project, style, [0])[0])
+    return WritingPlan(n_missing, n_calls, n_most, n_calls * n_bytes, n_most * n_bytes)
 
 
 def write_texts(project: Project) -> None:
