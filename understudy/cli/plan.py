@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 Gold = Annotated[bool, typer.Option("--gold", help="Plan human labels instead of questions to the teacher.")]
 HalfWidth = Annotated[float, typer.Option("--half-width", min=0.001, max=0.5, help="Wanted of each F1; with --gold.")]
 Certify = Annotated[float, typer.Option("--certify", min=0.01, max=0.99, help="Accuracy to certify; with --gold.")]
-Draw = Annotated[int, typer.Option("--draw", min=1, help="Draw so many pool texts to label; with --gold and --to.")]
+Draw = Annotated[
+    int | None, typer.Option("--draw", min=1, help="Draw so many pool texts to label; with --gold and --to.")
+]
 To = Annotated[Path | None, typer.Option("--to", metavar="FILE", help="CSV file for the texts that are drawn.")]
 Label = Annotated[str | None, typer.Option("--label", help="The label whose cells are drawn from; default: positive.")]
 
@@ -28,7 +30,7 @@ def plan(
     gold: Gold = False,
     half_width: HalfWidth = 0.05,
     certify: Certify = 0.8,
-    draw: Draw = 0,
+    draw: Draw = None,
     to: To = None,
     label: Label = None,
     as_json: AsJson = False,
@@ -49,14 +51,20 @@ def plan(
 
 
 def _gold(
-    project: Project, half_width: float, certify: float, draw: int, to: Path | None, label: str | None, as_json: bool
+    project: Project,
+    half_width: float,
+    certify: float,
+    draw: int | None,
+    to: Path | None,
+    label: str | None,
+    as_json: bool,
 ) -> int:
     from understudy.pipeline.evidence.gold_plan import draw_gold, plan_gold
 
-    if bool(draw) != (to is not None):
+    if (draw is None) != (to is None):
         raise UserError("`--draw` and `--to` belong together.", "Write `--draw 200 --to next.csv`.")
     planned = plan_gold(project, half_width=half_width, threshold=certify)
-    drawn = None if to is None else draw_gold(project, draw, to, label)
+    drawn = None if draw is None or to is None else draw_gold(project, draw, to, label)
     if as_json:
         print_json({**planned.to_json(), "draw": None if drawn is None else drawn.to_json()})
     else:
