@@ -110,9 +110,9 @@ class SmallProject:
         return Project.open(self.folder, self.overrides, listener)
 
     def students(self) -> dict[str, bytes]:
-        """Every file of every student but the records of time, by relative path."""
+        """Every file of every student but the records of time and the cards, which tell test figures; by relative path."""
         root = self.folder / "students"
-        files = [path for path in sorted(root.rglob("*")) if path.is_file() and path.name != "arm.json"]
+        files = [p for p in sorted(root.rglob("*")) if p.is_file() and p.name not in ("arm.json", "README.md")]
         return {str(path.relative_to(root)): path.read_bytes() for path in files}
 
 

@@ -5,7 +5,7 @@ from scipy.sparse import csr_array, random_array
 from understudy.student import regression
 from understudy.student.logistic import Problem, choose_c, fit_logistic
 from understudy.student.regression import Search, learn_regression, paired_gain
-from understudy.student.span import span_of
+from understudy.student.row_span import span_of
 
 SEARCH = Search((0.1, 1.0, 10.0), 3, 0)
 

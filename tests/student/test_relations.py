@@ -9,7 +9,7 @@ from understudy.errors import UserError
 from understudy.records import Document, Span
 from understudy.settings import EmbeddingSettings, EncoderSettings, RelationSettings, StudentSettings
 from understudy.student import load_student, make_student
-from understudy.student.marked import marked_text, texts_of
+from understudy.student.relations.marked import marked_text, texts_of
 
 RELATIONS = task_of(Codebook(kind="relations", labels=(Label(name="first"), Label(name="second"))))
 

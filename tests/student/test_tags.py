@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from understudy.student.tags import TagScheme, viterbi
+from understudy.student.spans.tags import TagScheme, viterbi
 
 LABELS = ("PER", "LOC")
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from understudy.embedding import bundled_folder, load_tokens, network_config
-from understudy.student.words import cuts_a_word, read_words, with_windows
+from understudy.student.spans.words import cuts_a_word, read_words, with_windows
 
 HOSTILE = "aB9é是京ไท한ा\u0301\u200d\u200b\ufe0f\U0001f44d\U0001f3fd\ud800\udc00 \n\u202eאב.,@#_-[]"
 

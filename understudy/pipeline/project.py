@@ -22,7 +22,7 @@ from understudy.pipeline.learning.confirmed import confirmed
 from understudy.pipeline.listener import Listener, SilentListener
 from understudy.pipeline.pricing import priced
 from understudy.pipeline.space import refuse_unknown_space
-from understudy.records import Document, HumanLabel, Remark, Role
+from understudy.records import Document, HumanLabel, Remark, Role, Span
 from understudy.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class Project:
         not be learned from.
         """
         in_gold = {same_text_key(document.text) for document in self.gold}
-        kept = {}
+        kept: dict[tuple[str, Span | None, Span | None], Document] = {}
         for document in self.pool:
             key = same_text_key(document.text)
             if key not in in_gold:

@@ -34,10 +34,10 @@ from understudy.student.base import Examples, Report, Step, Student
 from understudy.student.encoder import tokens_of
 from understudy.student.folder import StudentFile, StudentFiles
 from understudy.student.logistic import Problem
-from understudy.student.marked import texts_of
 from understudy.student.network import best_device, load_body, own_randomness, restore_body, weights_of
 from understudy.student.optimising import learning_rate, make_optimiser, set_rate
 from understudy.student.regression import Regression, Search, learn_regression, restored_regression
+from understudy.student.relations.marked import texts_of
 from understudy.student.training import SCORING_BATCH
 
 FloatArray = NDArray[np.float64]

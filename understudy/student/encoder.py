@@ -19,7 +19,6 @@ from understudy.settings import StudentSettings
 from understudy.student.base import Examples, Report
 from understudy.student.fine_tuned import FineTunedStudent
 from understudy.student.folder import StudentFile, StudentFiles
-from understudy.student.marked import texts_of
 from understudy.student.network import (
     best_device,
     load_network,
@@ -28,6 +27,7 @@ from understudy.student.network import (
     weights_of,
 )
 from understudy.student.objective import Objective
+from understudy.student.relations.marked import texts_of
 from understudy.student.training import Encoded, Learner, scores
 
 FloatArray = NDArray[np.float64]

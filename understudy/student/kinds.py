@@ -15,10 +15,10 @@ from understudy.student.contrastive import ContrastiveStudent
 from understudy.student.decoder import DecoderStudent
 from understudy.student.encoder import EncoderStudent
 from understudy.student.linear import LinearStudent
-from understudy.student.linear_tagger import LinearTagger
-from understudy.student.relations import EncoderRelations, LinearRelations
+from understudy.student.relations.students import EncoderRelations, LinearRelations
+from understudy.student.spans.linear_tagger import LinearTagger
+from understudy.student.spans.tagger import EncoderTagger
 from understudy.student.static import StaticStudent
-from understudy.student.tagger import EncoderTagger
 from understudy.student.tfidf import TfidfStudent
 
 KINDS: dict[str, type[Student]] = {

@@ -19,7 +19,6 @@ from understudy.settings import EmbeddingSettings, LinearSettings, NGramSettings
 from understudy.student.base import Examples, Report, Step, Student
 from understudy.student.folder import StudentFile, StudentFiles
 from understudy.student.logistic import Features, Logistic, Problem
-from understudy.student.marked import texts_of
 from understudy.student.ngrams import FILE, NGrams, learn_ngrams, restored_ngrams
 from understudy.student.regression import (
     MOST_IN_SPAN,
@@ -30,6 +29,7 @@ from understudy.student.regression import (
     paired_gain,
     restored_regression,
 )
+from understudy.student.relations.marked import texts_of
 
 FloatArray = NDArray[np.float64]
 

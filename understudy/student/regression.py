@@ -23,7 +23,7 @@ from understudy.student.logistic import (
     fit_logistic,
     stratified_folds,
 )
-from understudy.student.span import span_of
+from understudy.student.row_span import span_of
 
 FloatArray = NDArray[np.float64]
 

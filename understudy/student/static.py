@@ -24,9 +24,9 @@ from understudy.student.base import Examples, Report, Step, Student
 from understudy.student.extras import extra
 from understudy.student.folder import StudentFile, StudentFiles
 from understudy.student.logistic import Problem
-from understudy.student.marked import texts_of
 from understudy.student.network import refuse_not_finite
 from understudy.student.regression import Regression, Search, learn_regression, restored_regression
+from understudy.student.relations.marked import texts_of
 
 FloatArray = NDArray[np.float64]
 Arrays = dict[str, NDArray[Any]]

@@ -16,9 +16,9 @@ from understudy.settings import EmbeddingSettings, LinearSettings, NGramSettings
 from understudy.student.base import Examples, Report, Step, Student
 from understudy.student.folder import StudentFile, StudentFiles
 from understudy.student.logistic import Problem
-from understudy.student.marked import texts_of
 from understudy.student.ngrams import FILE, NGrams, learn_ngrams, restored_ngrams
 from understudy.student.regression import Regression, Search, learn_regression, packed, restored_regression
+from understudy.student.relations.marked import texts_of
 
 FloatArray = NDArray[np.float64]
 

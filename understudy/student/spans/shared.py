@@ -13,8 +13,8 @@ from understudy.embedding import Tokens
 from understudy.errors import UserError
 from understudy.records import Document, Span, Value
 from understudy.student.base import Examples, Labelled, Student
-from understudy.student.tags import TaggedSpan, TagScheme
-from understudy.student.words import Words, cuts_a_word, read_words
+from understudy.student.spans.tags import TaggedSpan, TagScheme
+from understudy.student.spans.words import Words, cuts_a_word, read_words
 
 FloatArray = NDArray[np.float64]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.embedding import Encoder, Tokens
-from understudy.student.words import Words, with_windows
+from understudy.student.spans.words import Words, with_windows
 
 FloatArray = NDArray[np.float64]
 Progress = Callable[[int, int], None]

@@ -19,11 +19,11 @@ from understudy.student.encoder import COLUMNS, columns_of, tokens_of
 from understudy.student.fine_tuned import DEFAULTS, FineTunedStudent
 from understudy.student.folder import StudentFile, StudentFiles
 from understudy.student.network import best_device, load_tagger, logits, own_randomness, restore_tagger, weights_of
-from understudy.student.spans import SpanStudent, certain, has_whole_words, read_state, state_array
-from understudy.student.tagging import TagObjective, encoded_windows
-from understudy.student.tags import Scheme, TagScheme
+from understudy.student.spans.shared import SpanStudent, certain, has_whole_words, read_state, state_array
+from understudy.student.spans.tagging import TagObjective, encoded_windows
+from understudy.student.spans.tags import Scheme, TagScheme
+from understudy.student.spans.words import Words, with_windows
 from understudy.student.training import SCORING_BATCH, Encoded, Learner
-from understudy.student.words import Words, with_windows
 
 FloatArray = NDArray[np.float64]
 

@@ -18,10 +18,10 @@ from understudy.student.base import Examples, Report, Step
 from understudy.student.folder import StudentFile, StudentFiles
 from understudy.student.linear import DEFAULTS, encoder_of
 from understudy.student.logistic import Logistic, Problem, choose_c, fit_logistic, stratified_folds
-from understudy.student.spans import SpanStudent, certain, has_whole_words, read_state, state_array
-from understudy.student.states import WordStates
-from understudy.student.tags import Scheme, TagScheme
-from understudy.student.words import Words
+from understudy.student.spans.shared import SpanStudent, certain, has_whole_words, read_state, state_array
+from understudy.student.spans.states import WordStates
+from understudy.student.spans.tags import Scheme, TagScheme
+from understudy.student.spans.words import Words
 
 FloatArray = NDArray[np.float64]
 

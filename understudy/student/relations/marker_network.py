@@ -14,8 +14,8 @@ from transformers import AutoModel
 
 from understudy.embedding import Tokens
 from understudy.errors import UserError
-from understudy.student.marked import MARKERS
 from understudy.student.network import config_for, labelled, load_body, restored
+from understudy.student.relations.marked import MARKERS
 
 
 class MarkerNetwork(torch.nn.Module):

@@ -19,8 +19,13 @@ from understudy.student.base import Report
 from understudy.student.encoder import EncoderStudent
 from understudy.student.fine_tuned import DEFAULTS
 from understudy.student.linear import LinearStudent
-from understudy.student.marked import marked_text, pair_of, texts_of
-from understudy.student.marker_network import add_markers, load_marker_network, marker_ids, restore_marker_network
+from understudy.student.relations.marked import marked_text, pair_of, texts_of
+from understudy.student.relations.marker_network import (
+    add_markers,
+    load_marker_network,
+    marker_ids,
+    restore_marker_network,
+)
 
 FloatArray = NDArray[np.float64]
 

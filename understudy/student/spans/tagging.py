@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 
 from understudy.student.objective import Objective
+from understudy.student.spans.words import Words
 from understudy.student.training import Encoded
-from understudy.student.words import Words
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
