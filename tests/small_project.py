@@ -110,7 +110,7 @@ class SmallProject:
         return Project.open(self.folder, self.overrides, listener)
 
     def students(self) -> dict[str, bytes]:
-        """Every file of every student but the records of time and the cards, which tell test figures; by relative path."""
+        """Every file of every student but the records of time and the cards, which tell test figures, by path."""
         root = self.folder / "students"
         files = [p for p in sorted(root.rglob("*")) if p.is_file() and p.name not in ("arm.json", "README.md")]
         return {str(path.relative_to(root)): path.read_bytes() for path in files}
