@@ -219,7 +219,8 @@ def _consistency(validation: Validation) -> tuple[ConsistencyLevel, ...]:
     shares = [agreement(annotation) for annotation in annotations]
     right = [a.value == document.value for a, document in zip(annotations, validation.documents, strict=True)]
     table = accuracy_by_consistency(shares, right)
-    return _levels((table.unanimous, table.split, *(one for one in table.by_value if one.name != "1.00")))
+    by_value = () if project.task.marks_spans else (one for one in table.by_value if one.name != "1.00")
+    return _levels((table.unanimous, table.split, *by_value))  # of spans: means that hardly two texts share
 
 
 def _levels(found: Sequence[AccuracyLevel]) -> tuple[ConsistencyLevel, ...]:
