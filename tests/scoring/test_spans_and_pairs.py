@@ -4,8 +4,8 @@ import csv
 import json
 
 import pytest
-from scoring.fake_student import NameStudent, PairStudent
 from pyarrow import parquet
+from scoring.fake_student import NameStudent, PairStudent
 
 from understudy.errors import UserError
 from understudy.scoring import score_file
