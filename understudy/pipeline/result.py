@@ -190,7 +190,7 @@ def _teacher(project: Project, found: _Findings) -> TeacherResult:
         gate_roles=" and ".join(roles),
         outcomes=dict(Counter(annotation.outcome for annotation in annotations.values())),
         reasons=dict(reasons.most_common(10)),
-        consistency=_consistency(validation),
+        consistency=_consistency(project, validation),
         n_replicates=max((annotation.n_asked for annotation in annotations.values()), default=1),
         cost_usd=total_cost(annotations.values()),
         account=_account(project),
@@ -211,7 +211,7 @@ def _together(project: Project) -> PairedCheck | None:
     return stored_check(project, open_teacher(project, texts_at_once=1).prompt_digest)
 
 
-def _consistency(validation: Validation) -> tuple[ConsistencyLevel, ...]:
+def _consistency(project: Project, validation: Validation) -> tuple[ConsistencyLevel, ...]:
     """How right the teacher is where its repeated answers agree; empty without repeated answers."""
     annotations = [validation.annotations[document.id] for document in validation.documents]
     if all(annotation.n_asked == 1 for annotation in annotations):
