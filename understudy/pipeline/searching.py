@@ -240,7 +240,7 @@ def _f1(
     decided: list[Any] = [None] * len(documents)
     for fold in np.unique(folds):
         out, rest = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
-        thresholds = tuned_thresholds(project, probabilities[rest], [documents[row] for row in rest])
+        thresholds = tuned_thresholds(project, probabilities[rest], [documents[int(row)] for row in rest])
         for row, value in zip(out, project.task.decode(probabilities[out], thresholds), strict=True):
             decided[row] = value
     return headline_f1(project, documents, decided)
