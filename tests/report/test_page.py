@@ -13,8 +13,8 @@ from jinja2 import meta
 
 from understudy.evaluation import Interval, TrustMeasure
 from understudy.records import Span
-from understudy.report.as_json import report_json
-from understudy.report.data import Disagreement, Distrusted, NoiseTrial, Remark
+from understudy.report.as_json import report_json, summary_json
+from understudy.report.data import Disagreement, Distrusted, NoiseTrial, Remark, SearchResult, SearchTrial
 from understudy.report.figures import draw_figures
 from understudy.report.page import Page, _cut, _printed, _trust_verdict, environment, in_words, render
 from understudy.settings import Codebook, Label
@@ -36,7 +36,8 @@ PAYLOADS = (
 )
 TAGS = """
 html head meta title style body a header p h1 h2 h3 code dl div dt dd br small section ol ul li span nav figure img
-figcaption table caption thead tbody tfoot tr th td details summary strong article blockquote svg rect pre footer q b mark bdi
+figcaption table caption thead tbody tfoot tr th td details summary strong article blockquote svg rect pre footer q b mark
+bdi
 """
 ATTRIBUTES = """
 lang charset http-equiv content name class id aria-labelledby aria-label aria-hidden href src alt width height tabindex
@@ -278,6 +279,24 @@ def test_recipes_against_noise_say_what_they_did_and_why_not(six_labels, page):
     assert "gold-x4 gold mixed in1200.4500.3900.060 [0.010, 0.110]used" in text
     assert "-0.010 [-0.040, 0.020]did not win" in text
     assert "— the answers do not differnot tried" in text
+
+
+def test_a_search_shows_every_combination_best_first_and_the_winner_s_seeds(six_labels, page):
+    assert "Search over settings" not in Reader(page).text
+    trials = (
+        SearchTrial({"learning_rate": 2e-5, "epochs": 3}, 0.61, 1, 60.0),
+        SearchTrial({"learning_rate": 5e-5, "epochs": 3}, 0.64, 1, 61.0),
+        SearchTrial({"learning_rate": 9.0, "epochs": 3}, None, 1, 5.0, "out of memory"),
+    )
+    chosen = {"learning_rate": 5e-5, "epochs": 3}
+    found = SearchResult("teacher-1000", "grid", "gold dev", 120, trials, chosen, (0.63, None, 0.66))
+    data = replace(six_labels, search=(found,))
+    text = Reader(printed(data)).text
+    assert "learning_rate = 5e-05, epochs = 3 chosen120 gold dev10.640" in text
+    assert "0.630 to 0.660 (2)" in text
+    assert "— out of memory" in text
+    assert text.index("5e-05") < text.index("2e-05") < text.index("learning_rate = 9.0")
+    assert summary_json(data)["search"][0]["trials"][2]["f1"] is None
 
 
 def test_labels_that_gold_distrusts_are_shown_with_their_texts(six_labels, page):

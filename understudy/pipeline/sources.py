@@ -67,9 +67,7 @@ def teacher_set(project: Project, annotations: Mapping[str, Annotation]) -> Trai
     return labelled_set(project, documents, annotations)
 
 
-def labelled_set(
-    project: Project, documents: Sequence[Document], annotations: Mapping[str, Annotation]
-) -> TrainingSet:
+def labelled_set(project: Project, documents: Sequence[Document], annotations: Mapping[str, Annotation]) -> TrainingSet:
     """Those of the documents that the teacher labelled, in the order given."""
     kept = _labelled(documents, annotations)
     answers = [_answers(project, annotations[document.id]) for document in kept]

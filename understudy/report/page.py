@@ -32,6 +32,8 @@ from understudy.report.data import (
     PayoffTest,
     PoolShare,
     ReportData,
+    SearchResult,
+    SearchTrial,
 )
 from understudy.report.derived import (
     Calibration,
@@ -200,6 +202,20 @@ class PoolShareRow:
 
 
 @dataclass(frozen=True)
+class SearchRow:
+    """One combination of settings that a search tried; `seeds` of the chosen one only."""
+
+    arm: str
+    judged_on: str
+    parameters: str
+    f1: Measure
+    n_runs: int
+    train_s: float
+    is_chosen: bool
+    seeds: str
+
+
+@dataclass(frozen=True)
 class DistrustedRow:
     """One training label that gold texts gave little weight, with the start of its text."""
 
@@ -253,6 +269,7 @@ class Page:
     arms: tuple[ArmRow, ...]
     is_exclusive: bool
     noise: tuple[NoiseRow, ...]
+    search: tuple[SearchRow, ...]
     distrusted: tuple[DistrustedRow, ...]
     rounds: tuple[RoundRow, ...]
     pool_shares: tuple[PoolShareRow, ...]
@@ -303,6 +320,7 @@ def view(data: ReportData, figures: Sequence[Picture], json_name: str, figures_f
         arms=tuple(_arm_row(data, arm) for arm in data.arms),
         is_exclusive=any(arm.confusion is not None for arm in data.arms),
         noise=tuple(_noise_row(trial) for trial in data.noise),
+        search=tuple(_search_row(found, trial) for found in data.search for trial in best_first(found)),
         distrusted=tuple(_distrusted(item) for item in data.distrusted),
         rounds=tuple(_round_row(one) for one in data.learning.rounds) if data.learning else (),
         pool_shares=tuple(_pool_share_row(one) for one in data.learning.shares) if data.learning else (),
@@ -357,6 +375,30 @@ def _noise_row(trial: NoiseTrial) -> NoiseRow:
         gain=Measure(_number(trial.gain), _gain_interval(trial), why=why),
         verdict="used" if trial.is_used else "won" if trial.is_better else "did not win" if trial.n else "not tried",
     )
+
+
+def best_first(found: SearchResult) -> list[SearchTrial]:
+    """The trials of a search, those without F1 last."""
+    return sorted(found.trials, key=lambda trial: -math.inf if trial.f1 is None else trial.f1, reverse=True)
+
+
+def _search_row(found: SearchResult, trial: SearchTrial) -> SearchRow:
+    is_chosen = trial.parameters == found.chosen
+    return SearchRow(
+        arm=found.arm,
+        judged_on=f"{found.n:,} {found.judged_on}",
+        parameters=", ".join(f"{name} = {value}" for name, value in trial.parameters.items()),
+        f1=Measure(_number(trial.f1), why=trial.reason or words.UNDEFINED),
+        n_runs=trial.n_runs,
+        train_s=trial.train_s,
+        is_chosen=is_chosen,
+        seeds=_spread([f1 for f1 in found.seed_f1 if f1 is not None]) if is_chosen else "",
+    )
+
+
+def _spread(f1: Sequence[float]) -> str:
+    """Lowest and highest of the training runs, and how many runs."""
+    return f"{min(f1):.3f} to {max(f1):.3f} ({len(f1)})" if f1 else words.UNDEFINED
 
 
 def _gain_interval(trial: NoiseTrial) -> Interval | None:
