@@ -36,8 +36,8 @@ PAYLOADS = (
 )
 TAGS = """
 html head meta title style body a header p h1 h2 h3 code dl div dt dd br small section ol ul li span nav figure img
-figcaption table caption thead tbody tfoot tr th td details summary strong article blockquote svg rect pre footer q b mark
-bdi
+figcaption table caption thead tbody tfoot tr th td details summary strong article blockquote svg rect pre footer q b
+mark bdi
 """
 ATTRIBUTES = """
 lang charset http-equiv content name class id aria-labelledby aria-label aria-hidden href src alt width height tabindex
