@@ -19,8 +19,7 @@ import torch
 
 from understudy.codebook import Codebook, Label, task_of
 from understudy.records import Document
-from understudy.student import EncoderStudent
-from understudy.student import encoder as encoder_module
+from understudy.student import EncoderStudent, fine_tuned
 from understudy.student.checkpoint import Checkpoints
 
 TASK = task_of(Codebook(labels=(Label(name="plus"), Label(name="minus"))))
@@ -51,7 +50,7 @@ class Death:
 def train(model, folder, point):
     death = Death(point, folder)
     sys.addaudithook(death.at_operation)
-    encoder_module.Checkpoints = lambda path: Checkpoints(path, every_s=0.0)
+    fine_tuned.Checkpoints = lambda path: Checkpoints(path, every_s=0.0)
     documents, targets = texts(24, ("good", "bad", "great", "awful"))
     student = EncoderStudent(TASK, model, learning_rate=2e-3, epochs=2, batch_size=8, patience=1, reweight=True)
     done = []
