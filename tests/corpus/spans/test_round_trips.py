@@ -86,7 +86,8 @@ def check(read, write, document, name):
     assert found == document
 
 
-many = settings(max_examples=CASES, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+SLOW_OR_RARE = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+many = settings(max_examples=CASES, deadline=None, suppress_health_check=SLOW_OR_RARE)
 
 
 @many
