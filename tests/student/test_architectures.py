@@ -78,7 +78,7 @@ def tiny(folder, name):
 @pytest.fixture(scope="module", params=list(ARCHITECTURES))
 def fitted(request, tmp_path_factory):
     model = tiny(tmp_path_factory.mktemp("model"), request.param)
-    student = EncoderStudent(TASK, model, learning_rate=3e-3, epochs=10, batch_size=8, precision="fp32")
+    student = EncoderStudent(TASK, model, learning_rate=3e-3, epochs=16, batch_size=8, precision="fp32")
     return student.fit(DOCUMENTS, TARGETS)
 
 
