@@ -49,7 +49,7 @@ ROUNDS = 3
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Requests a second with durable journalling.")
-    parser.add_argument("--texts", type=int, default=3000)
+    parser.add_argument("--texts", type=int, default=6000, help="fewer make the start weigh more")
     parser.add_argument("--concurrency", type=int, default=64)
     parser.add_argument("--latency-ms", type=float, default=200.0)
     parser.add_argument("--peers", type=Path)
