@@ -18,15 +18,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from understudy.codebook import Task
-from understudy.embedding import batches_by_length
 from understudy.errors import UserError
-from understudy.records import Document, Value
 from understudy.student.encoder import EncoderStudent
 from understudy.student.extras import extra
+from understudy.student.other_form import OtherForm
 
-SCORING_BATCH = 32
-TOKENS_AT_ONCE = 1024
 OPSET = 17
 KNOWN_DOMAINS = {"", "ai.onnx", "com.microsoft"}
 FUSED_AS_BERT = {"bert", "roberta", "xlm-roberta", "distilbert", "camembert", "electra"}
@@ -36,7 +32,7 @@ FLOAT32 = 1
 FloatArray = NDArray[np.float64]
 
 
-class ExportedStudent:
+class ExportedStudent(OtherForm):
     """A fitted encoder student whose network runs in ONNX Runtime; answers like any student.
 
     Parameters
@@ -52,32 +48,15 @@ class ExportedStudent:
     """
 
     def __init__(self, student: EncoderStudent, *, is_quantised: bool = False, n_threads: int = 0) -> None:
-        self._student = student
+        super().__init__(student)
         self.is_quantised = is_quantised
         graph = export(student)
         self._session = _session(quantised(graph) if is_quantised else graph, n_threads)
         self._inputs = [found.name for found in self._session.get_inputs()]
 
-    @property
-    def task(self) -> Task:
-        """What it labels."""
-        return self._student.task
-
-    def predict_proba(self, documents: Sequence[Document]) -> FloatArray:
-        """Probabilities of shape (n, K), columns in codebook order."""
-        learner = self._student.learner_
-        encodings = self._student.encodings(documents)
-        lengths = np.array([len(encoding.ids) for encoding in encodings], dtype=np.int64)
-        found = torch.empty((len(encodings), len(self.task.labels)))
-        for rows in batches_by_length(lengths, SCORING_BATCH, TOKENS_AT_ONCE):
-            batch = learner.tokens.pad([encodings[row] for row in rows])
-            (logits,) = self._session.run(None, {name: batch[name].numpy() for name in self._inputs})
-            found[rows] = torch.from_numpy(logits)
-        return self._student.tempered(learner.objective.probabilities(found).numpy())
-
-    def decode(self, probabilities: FloatArray) -> list[Value]:
-        """Values from probabilities, decided with the student's thresholds."""
-        return self._student.decode(probabilities)
+    def _logits(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        (found,) = self._session.run(None, {name: batch[name].numpy() for name in self._inputs})
+        return torch.from_numpy(found)
 
 
 def export(student: EncoderStudent) -> bytes:

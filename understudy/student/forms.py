@@ -16,11 +16,11 @@ import torch
 from numpy.typing import NDArray
 
 from understudy.codebook import Task
-from understudy.embedding import batches_by_length
 from understudy.records import Document, Value
 from understudy.student.encoder import EncoderStudent
 from understudy.student.exported import ExportedStudent
 from understudy.student.network import logits
+from understudy.student.other_form import OtherForm
 from understudy.student.training import has_fast_bf16
 
 Form = Literal["torch", "bf16", "onnx", "int8"]
@@ -28,9 +28,6 @@ FORMS: tuple[Form, ...] = ("torch", "bf16", "onnx", "int8")
 
 FAITHFUL = 0.995
 """Share of gold dev texts on which a form must give the label that single precision gives."""
-
-TEXTS_AT_ONCE, TOKENS_AT_ONCE = 32, 1024
-"""Small enough to stay in the cache: larger batches of long texts are slower."""
 
 FloatArray = NDArray[np.float64]
 
@@ -84,34 +81,13 @@ def in_form(student: EncoderStudent, form: Form, *, n_threads: int = 0) -> Label
     return ExportedStudent(student, is_quantised=form == "int8", n_threads=n_threads)
 
 
-class HalfStudent:
-    """A fitted encoder student whose network computes in bfloat16; probabilities are made in double precision.
-
-    Parameters
-    ----------
-    student : fitted; it is left as it is.
-    """
+class HalfStudent(OtherForm):
+    """A fitted encoder student whose network computes in bfloat16; probabilities are made in double precision."""
 
     def __init__(self, student: EncoderStudent) -> None:
-        self._student = student
+        super().__init__(student)
         self._network = copy.deepcopy(student.learner_.network).to(torch.bfloat16).eval()
 
-    @property
-    def task(self) -> Task:
-        """What it labels."""
-        return self._student.task
-
-    def predict_proba(self, documents: Sequence[Document]) -> FloatArray:
-        """Probabilities of shape (n, K), columns in codebook order."""
-        learner = self._student.learner_
-        encodings = self._student.encodings(documents)
-        lengths = np.array([len(encoding.ids) for encoding in encodings], dtype=np.int64)
-        found = torch.empty((len(encodings), len(self.task.labels)))
+    def _logits(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         with torch.inference_mode():
-            for rows in batches_by_length(lengths, TEXTS_AT_ONCE, TOKENS_AT_ONCE):
-                found[rows] = logits(self._network, learner.tokens.pad([encodings[row] for row in rows])).cpu()
-        return self._student.tempered(learner.objective.probabilities(found).numpy())
-
-    def decode(self, probabilities: FloatArray) -> list[Value]:
-        """Values from probabilities, decided with the student's thresholds."""
-        return self._student.decode(probabilities)
+            return logits(self._network, batch).cpu()
