@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from understudy.errors import UserError
 from understudy.evaluation import Counts, compare
+from understudy.evaluation.finite import finite_or_none
 from understudy.evaluation.resampling import group_index
 from understudy.pipeline.lessons import Lessons
 from understudy.pipeline.sources import human_set
@@ -136,9 +137,9 @@ def judge_recipe(lessons: Lessons, arm: str, name: str, taught: FloatArray, plai
         name=name,
         title=recipe_called(name).title,
         n=gain.n,
-        f1=_known(gain.score_a),
-        plain_f1=_known(gain.score_b),
-        gain=_known(gain.difference),
+        f1=finite_or_none(gain.score_a),
+        plain_f1=finite_or_none(gain.score_b),
+        gain=finite_or_none(gain.difference),
         gain_interval=(gain.interval.low, gain.interval.high) if gain.interval.is_defined else None,
         is_better=gain.better == name,
     )
@@ -228,7 +229,3 @@ def _untried(arm: str, name: str, reason: str) -> NoiseTrial:
 
 def _lower_end(trial: NoiseTrial) -> float:
     return -np.inf if trial.gain_interval is None else trial.gain_interval[0]
-
-
-def _known(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

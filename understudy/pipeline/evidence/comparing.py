@@ -27,6 +27,7 @@ from understudy.evaluation import (
     headline_interval,
     headline_score,
 )
+from understudy.evaluation.finite import finite_or_none
 from understudy.evaluation.inference import ReplacementTest, replacement_test
 from understudy.pipeline.annotation import total_cost, validation_documents
 from understudy.pipeline.evidence.labellers import meta_column
@@ -68,13 +69,13 @@ class Candidate:
         """The teacher as a JSON object."""
         return {
             "name": self.name,
-            "f1": _known(self.score.f1),
-            "precision": _known(self.score.precision),
-            "recall": _known(self.score.recall),
+            "f1": finite_or_none(self.score.f1),
+            "precision": finite_or_none(self.score.precision),
+            "recall": finite_or_none(self.score.recall),
             "f1_interval": self.interval.to_json(),
             "outcomes": {outcome.value: n for outcome, n in self.outcomes.items()},
             "cost_usd_per_1000": self.cost_usd,
-            "false_alarms_per_miss": _known(self.false_alarms),
+            "false_alarms_per_miss": finite_or_none(self.false_alarms),
             "against_first": None if self.comparison is None else self.comparison.to_json(),
             "replacement": None if self.replacement is None else self.replacement.to_json(),
         }
@@ -118,7 +119,7 @@ class SharedErrors:
 
     def to_json(self) -> dict[str, Any]:
         """The pair as a JSON object."""
-        return {"first": self.first, "second": self.second, "kappa": _known(self.kappa),
+        return {"first": self.first, "second": self.second, "kappa": finite_or_none(self.kappa),
                 "both_wrong": self.both_wrong, "expected_if_independent": self.expected}  # fmt: skip
 
 
@@ -261,10 +262,6 @@ def _pair(
         kappa = cohen_kappa(encode_ratings(list(zip(values[first], values[second], strict=True)), project.task.labels))
     expected = float(wrong[first].mean() * wrong[second].mean())
     return SharedErrors(first, second, kappa, float((wrong[first] & wrong[second]).mean()), expected)
-
-
-def _known(value: float) -> float | None:
-    return None if isnan(value) else value
 
 
 def _shown(value: float) -> str:

@@ -76,14 +76,14 @@ def labelled_by(project: Project, name: str) -> Labelled:
 
 def all_labellers(project: Project) -> Iterator[Labelled]:
     """The teacher, where it has labelled enough, and every trained student."""
-    names = [arm.name for arm in trained_arms(project)[0]]
+    arms = trained_arms(project)[0]
     try:
         yield _by_teacher(project)
     except UserError:
-        if not names:
+        if not arms:
             raise
-    for name in names:
-        yield labelled_by(project, name)
+    for arm in arms:
+        yield _by_student(project, arm)
 
 
 def meta_column(project: Project, documents: Sequence[Document], column: str) -> list[str | None]:
