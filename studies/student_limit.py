@@ -135,7 +135,10 @@ def _line(name: str, model: str, items: Sequence[Item], vectors: NDArray[np.floa
     learn, predict, judge = order[:half], order[half:quarter], order[quarter:]
     learn = learn[said[learn] < len(labels)]
     rng = np.random.default_rng(1)
-    voted = neighbour_vote(vectors[learn], said[learn], vectors[predict], len(labels))
+    texts = [[items[i].text for i in rows] for rows in (learn, predict)]
+    voted = neighbour_vote(
+        vectors[learn], said[learn], vectors[predict], len(labels), texts=texts[0], texts_around=texts[1]
+    )
     found = student_limit(truth[predict], said[predict], voted, rng)
     student = _student(task, items, learn, said, judge, encoder)
     reached = student_limit(truth[judge], said[judge], student, rng)

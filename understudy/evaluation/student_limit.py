@@ -12,7 +12,7 @@ neighbours as its estimate: Cover and Hart (1967), IEEE Transactions on Informat
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,7 +114,14 @@ def student_limit(
 
 
 def neighbour_vote(
-    vectors: ArrayLike, codes: ArrayLike, around: ArrayLike, n_labels: int, k: int = N_NEIGHBOURS
+    vectors: ArrayLike,
+    codes: ArrayLike,
+    around: ArrayLike,
+    n_labels: int,
+    k: int = N_NEIGHBOURS,
+    *,
+    texts: Sequence[str] = (),
+    texts_around: Sequence[str] = (),
 ) -> NDArray[np.intp]:
     """The most frequent teacher label among the k most similar documents, each weighted by its similarity.
 
@@ -122,30 +129,49 @@ def neighbour_vote(
     ----------
     vectors : unit vectors of shape (m, d) of documents with a teacher label.
     codes : their labels, shape (m,), in 0..n_labels - 1.
-    around : shape (n, d): the documents to vote for. One with the same vector in `vectors` is left out of its own vote.
+    around : shape (n, d): the documents to vote for.
     k : at most m - 1.
+    texts, texts_around : m and n texts; a document has no vote on its own text, however often the text is there. Other
+        texts vote, also those of the same vector. Without texts every document votes.
 
     Returns
     -------
     array of shape (n,)
         A tie goes to the first label.
+
+    Raises
+    ------
+    ValueError
+        If `k` is out of range, or texts are not as many as vectors.
     """
     known, labels = np.asarray(vectors, dtype=np.float64), np.asarray(codes, dtype=np.intp)
+    wanted = np.asarray(around, dtype=np.float64)
     if not 1 <= k < len(known):
         raise ValueError(f"k: expected 1 to {len(known) - 1} of {len(known)} documents, found {k}.")
-    indicator = np.eye(n_labels)[labels]
-    votes = [block.argmax(axis=1) for block in _votes(known, indicator, np.asarray(around, dtype=np.float64), k)]
+    own = _same_texts(texts, texts_around, len(known), len(wanted))
+    votes = [block.argmax(axis=1) for block in _votes(known, np.eye(n_labels)[labels], wanted, own, k)]
     return np.concatenate(votes) if votes else np.empty(0, dtype=np.intp)
 
 
-def _votes(known: FloatArray, indicator: FloatArray, around: FloatArray, k: int) -> Iterator[FloatArray]:
+def _same_texts(texts: Sequence[str], around: Sequence[str], n_known: int, n_around: int) -> list[list[int]]:
+    """For each document to vote for, the known ones of the same text."""
+    if not texts and not around:
+        return [[] for _ in range(n_around)]
+    if (len(texts), len(around)) != (n_known, n_around):
+        raise ValueError(f"texts: expected {n_known} and {n_around} texts, found {len(texts)} and {len(around)}.")
+    places: dict[str, list[int]] = {}
+    for place, text in enumerate(texts):
+        places.setdefault(text, []).append(place)
+    return [places.get(text, []) for text in around]
+
+
+def _votes(
+    known: FloatArray, indicator: FloatArray, around: FloatArray, own: Sequence[Sequence[int]], k: int
+) -> Iterator[FloatArray]:
     for start in range(0, len(around), ROWS_AT_ONCE):
         similarity = around[start : start + ROWS_AT_ONCE] @ known.T
-        similarity[similarity > 1 - SAME] = -np.inf
+        for row, places in enumerate(own[start : start + ROWS_AT_ONCE]):
+            similarity[row, places] = -np.inf
         nearest = np.argpartition(-similarity, k, axis=1)[:, :k]
         weights = np.clip(np.take_along_axis(similarity, nearest, axis=1), 0.0, None)
         yield np.einsum("nk,nkl->nl", weights, indicator[nearest])
-
-
-SAME = 1e-6
-"""Vectors so close to each other are of the same text."""

@@ -99,8 +99,9 @@ def _limit(project: Project, student: Judged, annotations: Mapping[str, Annotati
     gold = [student.documents[i] for i in rows]
     said = _codes(project, [annotations[d.id].value for d in (*pool, *gold)])
     voted = neighbour_vote(
-        _vectors(project, pool), said[: len(pool)], _vectors(project, gold), len(project.task.labels)
-    )
+        _vectors(project, pool), said[: len(pool)], _vectors(project, gold), len(project.task.labels),
+        texts=[d.text for d in pool], texts_around=[d.text for d in gold],
+    )  # fmt: skip
     own = _codes(project, [student.values[0][i] for i in rows])
     truth = _codes(project, [document.value for document in gold])
     return student_limit(truth, said[len(pool) :], voted, rng, student=own)
