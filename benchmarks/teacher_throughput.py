@@ -5,8 +5,8 @@
 A server in its own process answers after a fixed latency; all sides send it the same prompts, in the same number at
 once. One run measures, side by side and in alternation: the ideal rate (concurrency / latency), the teacher with its
 journal, and the bare SDK or, where `openai` is not installed, a bare httpx loop (the line says which), at that latency
-and at 0 ms. With `--peers`, every ``NAME/bin/python`` in the folder with a script ``NAME.py`` beside it is run as
-``NAME/bin/python NAME.py URL N CONCURRENCY`` at 0 ms; it prints its seconds for N texts as its last line.
+and at 0 ms. With `--peers`, the folder holds a virtual environment for each peer, of its name (`autolabel`, `distilabel`;
+they conflict with each other), and the scripts in `benchmarks/peers` drive those that are there, at 0 ms.
 
 The last line is one JSON object: `ratio_to_ideal`, `ratio_to_sdk` and `ratio_to_NAME` for each peer, all of rates, with
 the rates themselves and the machine's load before.
@@ -45,6 +45,13 @@ REPLY = json.dumps(
 ).encode()  # fmt: skip
 RESPONSE = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (len(REPLY), REPLY)
 ROUNDS = 3
+DRIVERS = Path(__file__).parent / "peers"
+WAYS = {
+    "autolabel": ["autolabel"],
+    "autolabel_keeping_nothing": ["autolabel", "--forgetful"],
+    "distilabel": ["distilabel"],
+}
+"""Name in the last line: peer and options. Autolabel keeps its answers unless told not to."""
 
 
 def main() -> None:
@@ -173,16 +180,17 @@ async def _at_once(ask: Callable[[int], object], n: int, at_once: int) -> float:
 
 
 def found(peers: Path | None) -> Iterator[tuple[str, list[str]]]:
-    """Name and command of each peer."""
-    for script in sorted(peers.glob("*.py")) if peers else ():
-        python = script.with_suffix("") / "bin" / "python"
-        if python.exists():
-            yield script.stem, [str(python), str(script)]
+    """Name and command of each peer that is there."""
+    for name, (peer, *options) in WAYS.items():
+        python = peers / peer / "bin" / "python" if peers else None
+        if python is not None and python.exists():
+            yield name, [str(python), str(DRIVERS / f"{peer}.py"), *options]
 
 
 def run_peer(command: list[str], url: str, n_texts: int, concurrency: int) -> float:
-    done = subprocess.run([*command, url, str(n_texts), str(concurrency)], capture_output=True, text=True, check=True)
-    return float(done.stdout.split()[-1])
+    python, script, *options = command
+    line = [python, script, url, str(n_texts), str(concurrency), *options]
+    return float(subprocess.run(line, capture_output=True, text=True, check=True).stdout.split()[-1])
 
 
 @contextmanager
