@@ -5,7 +5,7 @@
 A server in its own process answers after a fixed latency; all sides send it the same prompts, in the same number at
 once. One run measures, side by side and in alternation: the ideal rate (concurrency / latency), the teacher with its
 journal, and the bare SDK or, where `openai` is not installed, a bare httpx loop (the line says which), at that latency
-and at 0 ms. With `--peers`, the folder holds a virtual environment for each peer, of its name (`autolabel`, `distilabel`;
+and at 0 ms. With `--peers`, the folder holds a virtual environment named after each peer (`autolabel`, `distilabel`;
 they conflict with each other), and the scripts in `benchmarks/peers` drive those that are there, at 0 ms.
 
 The last line is one JSON object: `ratio_to_ideal`, `ratio_to_sdk` and `ratio_to_NAME` for each peer, all of rates, with

@@ -11,10 +11,10 @@ from pathlib import Path
 
 sys.path.remove(str(Path(__file__).resolve().parent))  # or this file would be imported in the peer's stead
 
-from distilabel.models import OpenAILLM  # noqa: E402
-from distilabel.pipeline import Pipeline  # noqa: E402
-from distilabel.steps import LoadDataFromDicts  # noqa: E402
-from distilabel.steps.tasks import TextClassification  # noqa: E402
+from distilabel.models import OpenAILLM
+from distilabel.pipeline import Pipeline
+from distilabel.steps import LoadDataFromDicts
+from distilabel.steps.tasks import TextClassification
 
 
 def seconds_of(url, n_texts, at_once):
