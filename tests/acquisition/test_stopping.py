@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
-from understudy.acquisition import f1_change_bound, model_agreement, stop_by_agreement, stop_by_budget, stop_by_plateau
+from understudy.acquisition import f1_change_bound, stop_by_agreement, stop_by_budget, stop_by_plateau
 
 
 def test_the_budget_stops_when_it_is_reached():
@@ -19,32 +19,6 @@ def test_the_budget_stops_when_it_is_reached():
 def test_an_unknown_cost_cannot_be_held_to_a_limit():
     with pytest.raises(ValueError, match="found nan"):
         stop_by_budget(1, math.nan, max_cost_usd=10)
-
-
-def test_agreement_is_cohens_kappa():
-    generator = np.random.default_rng(0)
-    before = generator.integers(4, size=300)
-    after = np.where(generator.random(300) < 0.8, before, generator.integers(4, size=300))
-    assert model_agreement(before, after) == pytest.approx(cohen_kappa_score(before, after))
-    assert model_agreement(before, before) == 1
-
-
-def test_agreement_over_label_sets_counts_every_decision():
-    before = np.array([[1, 0], [0, 1]], dtype=bool)
-    after = np.array([[1, 0], [0, 0]], dtype=bool)
-    # Observed 3/4; by chance 1/2 * 1/4 + 1/2 * 3/4 = 1/2.
-    assert model_agreement(before, after) == pytest.approx(0.5)
-
-
-def test_agreement_on_one_label_throughout_is_undefined():
-    assert math.isnan(model_agreement([1, 1, 1], [1, 1, 1]))
-    assert model_agreement([1, 1, 1], [2, 2, 2]) == 0
-
-
-@pytest.mark.parametrize(("before", "after"), [([], []), ([1], [1, 2])])
-def test_nothing_to_compare_is_refused(before, after):
-    with pytest.raises(ValueError, match="expected the shape"):
-        model_agreement(before, after)
 
 
 def test_the_bound_on_f1():
@@ -64,7 +38,7 @@ def test_the_bound_holds_on_random_students():
     for _ in range(200):
         before = generator.random(2000) < 0.3
         after = before ^ (generator.random(2000) < 0.02)
-        bound = f1_change_bound(model_agreement(before, after))
+        bound = f1_change_bound(cohen_kappa_score(before, after))
         assert bound < 0.35
         for truth in (before, after, before ^ (generator.random(2000) < 0.2)):
             assert abs(f1(before, truth) - f1(after, truth)) <= bound

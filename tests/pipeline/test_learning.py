@@ -4,6 +4,7 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from command_line import called
 from fakellm import ok, serving
@@ -245,3 +246,24 @@ def test_the_command_prints_rounds_and_resumes(project, capsys):
     again = called(capsys, *arguments)
     assert json.loads(again.out) == stored
     assert "going on after round 3" in again.err
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kappa"),
+    [
+        ([0, 0, 1, 1], [0, 0, 1, 0], 0.5),  # observed 3/4, by chance 1/2
+        # Two labels of two documents, four decisions: observed 3/4, by chance 1/2 * 1/4 + 1/2 * 3/4 = 1/2.
+        ([[1, 0], [0, 1]], [[1, 0], [0, 0]], 0.5),
+        ([1, 1, 1], [1, 1, 1], np.nan),
+        ([1, 1, 1], [2, 2, 2], 0.0),
+    ],
+)
+def test_students_agree_by_kappa_on_texts_that_nobody_was_asked_about(project, before, after, kappa):
+    school = School(project.open())
+    asked = {document.id for document in school.stop_set[len(before) :]}
+    filled = [np.zeros((len(school.stop_set), *np.shape(before)[1:]), dtype=int) for _ in range(2)]
+    for side, said in zip(filled, (before, after), strict=True):
+        side[: len(said)] = said
+    assert school.agreement(*filled, asked) == pytest.approx(kappa, nan_ok=True)
+    assert np.isnan(school.agreement(None, filled[1], asked))
+    assert np.isnan(school.agreement(*filled, {document.id for document in school.stop_set}))

@@ -16,7 +16,6 @@ from understudy.acquisition.schedule import linear, quadratic
 from understudy.acquisition.stopping import (
     Stop,
     f1_change_bound,
-    model_agreement,
     stop_by_agreement,
     stop_by_budget,
     stop_by_plateau,
@@ -55,7 +54,6 @@ __all__ = [
     "least_confidence",
     "linear",
     "margin",
-    "model_agreement",
     "quadratic",
     "reduce_tokens",
     "select_batch",

@@ -1,6 +1,7 @@
 """When to stop labelling: the budget, students that no longer change, or a plateau on gold `dev`. Trains nothing.
 
-Each rule returns why to stop, or None. None of them looks at documents that a strategy chose.
+Each rule returns why to stop, or None. None of them looks at documents that a strategy chose. How far two students
+agree (Cohen's kappa) is handed in.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy import stats
 
 from understudy.acquisition.uncertainty import Scores
@@ -49,39 +49,6 @@ def stop_by_budget(
     if max_cost_usd is not None and cost_usd >= max_cost_usd:
         return Stop("budget", f"{cost_usd:.2f} of at most {max_cost_usd:.2f} USD are spent.")
     return None
-
-
-def model_agreement(previous: ArrayLike, current: ArrayLike) -> float:
-    """Cohen's kappa between two successive students on the same unlabelled stop set (2,000 documents or more).
-
-    Parameters
-    ----------
-    previous, current : (n,) label numbers, or (n, K) truth values where labels do not exclude each other (each of the
-        n * K decisions counts as one).
-
-    Returns
-    -------
-    float in [-1, 1]
-        nan if both say one and the same label throughout: agreement by chance alone would be perfect.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ or there is no document.
-
-    Examples
-    --------
-    >>> model_agreement([0, 0, 1, 1], [0, 0, 1, 0])  # observed 3/4, by chance 1/2
-    0.5
-    """
-    before, after = np.asarray(previous), np.asarray(current)
-    if before.shape != after.shape or before.size == 0:
-        raise ValueError(f"current: expected the shape {before.shape} of the previous, not empty, found {after.shape}.")
-    _, codes = np.unique(np.concatenate([before.ravel(), after.ravel()]), return_inverse=True)
-    first, second = np.split(codes, 2)
-    shares = [np.bincount(one, minlength=int(codes.max()) + 1) / len(one) for one in (first, second)]
-    by_chance = float(shares[0] @ shares[1])
-    return math.nan if by_chance >= 1 else float(((first == second).mean() - by_chance) / (1 - by_chance))
 
 
 def f1_change_bound(kappa: float) -> float:

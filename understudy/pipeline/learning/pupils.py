@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.acquisition import Arm, equal_label_sets, judge, model_agreement
-from understudy.evaluation import Counts, compare, headline_interval, headline_score
+from understudy.acquisition import Arm, equal_label_sets, judge
+from understudy.evaluation import Counts, cohen_kappa, compare, headline_interval, headline_score
 from understudy.evaluation.finite import finite_or_none
 from understudy.pipeline.judging import groups_of
 from understudy.pipeline.sources import TrainingSet, human_set, labelled_set
@@ -96,11 +96,14 @@ class School:
         return truths.argmax(axis=1) if self.project.task.is_exclusive else truths
 
     def agreement(self, before: Codes | None, after: Codes | None, asked: set[str]) -> float:
-        """Kappa of two students on the texts of the stop set that were not asked about; nan where undefined."""
+        """Kappa of two students on the texts of the stop set that were not asked about; nan where undefined.
+
+        Where labels do not exclude each other, every decision counts as one item.
+        """
         free = np.array([document.id not in asked for document in self.stop_set], dtype=np.bool_)
         if before is None or after is None or not free.any():
             return float("nan")
-        return model_agreement(before[free], after[free])
+        return cohen_kappa(np.column_stack([before[free].ravel(), after[free].ravel()]))
 
     def payoff(
         self, rounds: Sequence[Round], documents: Mapping[str, Document], annotations: Mapping[str, Annotation]
