@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import signal
+import stat
 import sys
 import traceback
 from collections.abc import Sequence
@@ -69,13 +70,17 @@ COMMANDS = (
 
 DEBUG_VARIABLE = "UNDERSTUDY_DEBUG"
 EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+HANGUP = getattr(signal, "SIGHUP", None)
+"""What a process is sent whose terminal or remote shell is gone; None where there is no such signal."""
 
+if HANGUP is not None:
+    EXIT_CODES[HANGUP] = 129
 
 RESUME = "The same command goes on where this one stopped."
 
 
 class Signalled(BaseException):
-    """Ctrl-C or SIGTERM: leave carefully; no KeyboardInterrupt, of which typer would not say how it came about."""
+    """Ctrl-C or its like: leave carefully; no KeyboardInterrupt, of which typer would not say how it came about."""
 
     def __init__(self, number: int) -> None:
         self.number = signal.Signals(number)
@@ -107,7 +112,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if argv is None else argv)
     _refuse_to_fail_on_encodings()
     for number in EXIT_CODES:
-        signal.signal(number, _leave)
+        if number != HANGUP or signal.getsignal(number) is not signal.SIG_IGN:  # `nohup` ignores it for us
+            signal.signal(number, _leave)
     raise SystemExit(_exit_code(arguments))
 
 
@@ -176,7 +182,16 @@ def _unexpected(error: Exception) -> UserError:
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:
+    if number == HANGUP:
+        _give_up_dead_terminals()
     raise Signalled(number)
+
+
+def _give_up_dead_terminals() -> None:
+    """Whatever is said from now on to a terminal that is gone is said to nobody; it must not fail."""
+    for stream in (1, 2):
+        if stat.S_ISCHR(os.fstat(stream).st_mode) and not os.isatty(stream):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
 
 
 def _version(

@@ -199,11 +199,15 @@ def _answering(teacher: Teacher, documents: Sequence[Document], labelling: Label
     if isinstance(teacher, Watched):
         teacher.watched_by(labelling.watch)
     answers = teacher.annotate(documents)
+    is_finished = False
     try:
         yield answers
+        is_finished = True
     finally:
         if isinstance(answers, Generator):
             answers.close()
+        if not is_finished:
+            labelling.stopped()
 
 
 def summarise(project: Project, annotations: Mapping[str, Annotation]) -> AnnotationSummary:

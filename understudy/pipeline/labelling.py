@@ -81,6 +81,12 @@ class Labelling:
         if self._counts.total() < self._total:
             self._listener.progress("labelling", self._counts.total(), self._total, self._detail())
 
+    def stopped(self) -> None:
+        """No more annotations come, although not all documents have one."""
+        n = self._counts.total()
+        left = f"{n:,} of {self._total:,} texts are finished, {self._total - n:,} are left"
+        self._listener.say(" · ".join(filter(None, [f"stopped: {left}", self._money])))
+
     def _progress(self) -> None:
         self._heard_at = time.monotonic()
         self._listener.progress("labelling", self._counts.total(), self._total, self._detail())
