@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.optimize
 import statsmodels.api as sm
 
 from understudy.evaluation.inference import cross_fitted, design_based_regression
@@ -41,6 +42,33 @@ def test_linear_errors_are_those_of_a_regression_of_the_pseudo_outcome(
     assert [each.value for each in found] == pytest.approx(list(reference.params), abs=1e-6)
     assert [each.standard_error for each in found] == pytest.approx(list(reference.bse), abs=1e-6)
     assert found[0].n_gold == drawn.sum()
+
+
+@pytest.mark.parametrize("kind", ["linear", "logistic"])
+def test_it_solves_the_two_part_equation_of_the_authors(
+    population: tuple[np.ndarray, np.ndarray, np.ndarray], kind: str
+) -> None:
+    """``m(predicted; b) + R / pi [m(true; b) - m(predicted; b)]``, as their R package `dsl` and its port `dsl_kit` do.
+
+    The port's releases lack the modules that compute, so that the equation stands here.
+    """
+    x, truth, machine = population
+    chance = np.where(machine == 1, 0.2, 0.05)
+    drawn = np.random.default_rng(1).random(N) < chance
+    weight = (drawn / chance)[:, None]
+
+    def moments(beta: np.ndarray) -> np.ndarray:
+        mean = x @ beta if kind == "linear" else 1 / (1 + np.exp(-(x @ beta)))
+        predicted, true = (x * (outcome - mean)[:, None] for outcome in (machine, np.where(drawn, truth, 0.0)))
+        return predicted + weight * (true - predicted)
+
+    beta = scipy.optimize.root(lambda beta: moments(beta).mean(axis=0), np.zeros(2), tol=1e-12).x
+    slope = scipy.optimize.approx_fprime(beta, lambda beta: moments(beta).mean(axis=0), 1e-7)
+    meat = moments(beta).T @ moments(beta) / N
+    errors = np.sqrt(np.diag(np.linalg.inv(slope) @ meat @ np.linalg.inv(slope).T) / N)
+    found = design_based_regression(x, np.where(drawn, truth, np.nan), machine, chance, kind=kind)
+    assert [each.value for each in found] == pytest.approx(list(beta), abs=1e-6)
+    assert [each.standard_error for each in found] == pytest.approx(list(errors), abs=1e-6)
 
 
 def test_cross_fitting_never_shows_a_document_its_own_label() -> None:
