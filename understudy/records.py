@@ -247,7 +247,7 @@ class Annotation:
 
     Attributes
     ----------
-    document_id, text_sha256 : which document, and which text it was at the time.
+    document_id, text_sha256 : which document, and the digest of the text, with head and tail, that it was at the time.
     outcome : how it ended; `value` is None unless it is `labelled`.
     answers : the values of all readable answers, in replicate order (one without replicates).
     n_asked : how many answers were asked for.

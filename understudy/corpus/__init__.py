@@ -5,7 +5,7 @@ from understudy.corpus.documents import read_documents, read_recorded
 from understudy.corpus.duplicates import NearDuplicate, find_duplicates, find_near_duplicates
 from understudy.corpus.gold import GoldLedger, split_gold
 from understudy.corpus.tables import Row, read_rows
-from understudy.corpus.text import hidden_characters, is_blank, same_text_key, text_digest
+from understudy.corpus.text import document_digest, hidden_characters, is_blank, same_text_key, text_digest
 
 __all__ = [
     "CheckFinding",
@@ -13,6 +13,7 @@ __all__ = [
     "NearDuplicate",
     "Row",
     "check_corpus",
+    "document_digest",
     "find_duplicates",
     "find_near_duplicates",
     "hidden_characters",

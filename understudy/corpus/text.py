@@ -6,6 +6,8 @@ import hashlib
 import re
 import unicodedata
 
+from understudy.records import Document
+
 FILLERS = "\u115f\u1160\u2800\u3164\uffa0"
 """Characters that are drawn as nothing although Unicode counts them among letters or symbols."""
 _ORDINARY = re.compile(  # joiners inside emoji and non-Latin words, and the flags of England, Scotland, Wales
@@ -29,6 +31,13 @@ _ANY = re.compile("|".join(_HIDDEN.values()))
 def text_digest(text: str) -> str:
     """SHA-256 of the UTF-8 text, as 64 hex digits."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def document_digest(document: Document) -> str:
+    """Digest of what an answer is about: the text alone, or of a relation the text with its marked head and tail."""
+    if document.head is None and document.tail is None:
+        return text_digest(document.text)
+    return text_digest(f"{document.text}\n{(document.head, document.tail)}")
 
 
 def same_text_key(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from understudy.corpus import text_digest
+from understudy.corpus import document_digest
 from understudy.pipeline.accounts import keep_plan
 from understudy.pipeline.batches import UsesBatches, telling_of_open_batches
 from understudy.pipeline.changes import announce_changes, remember_asked
@@ -171,8 +171,8 @@ def documents_to_ask(documents: Sequence[Document], annotations: Mapping[str, An
 
 
 def is_about(annotation: Annotation, document: Document) -> bool:
-    """Whether an annotation was given to the text that the document has now."""
-    return annotation.text_sha256 == text_digest(document.text)
+    """Whether an annotation was given to the text, with head and tail, that the document has now."""
+    return annotation.text_sha256 == document_digest(document)
 
 
 def stored_annotations(project: Project, documents: Sequence[Document] | None = None) -> dict[str, Annotation]:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
-from understudy.corpus import text_digest
+from understudy.corpus import document_digest
 from understudy.pipeline.annotation import stored_annotations
 from understudy.pipeline.arms import Arm, plan_arms
 from understudy.records import Annotation, Document, Role, Value
@@ -258,4 +258,4 @@ def _about(project: Project, arm: TrainedArm) -> dict[str, Any]:
 
 
 def _contents(documents: Sequence[Document]) -> list[list[str]]:
-    return [[document.id, text_digest(document.text), str(document.value)] for document in documents]
+    return [[document.id, document_digest(document), str(document.value)] for document in documents]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from understudy.codebook import Task, codebook_digest, task_of
-from understudy.corpus import GoldLedger, read_documents, same_text_key, split_gold, text_digest
+from understudy.corpus import GoldLedger, document_digest, read_documents, same_text_key, split_gold
 from understudy.errors import UserError
 from understudy.journal import Journal, salvage
 from understudy.pipeline.learning.confirmed import confirmed
@@ -342,7 +342,7 @@ class Project:
         }
         now = datetime.now(UTC).isoformat(timespec="seconds")
         labels = (
-            HumanLabel(document.id, text_digest(document.text), document.value, "", document.source, now)
+            HumanLabel(document.id, document_digest(document), document.value, "", document.source, now)
             for document in self.gold
         )
         return [label for label in labels if (label.document_id, label.text_sha256, label.value) not in known]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
-from understudy.corpus import text_digest
+from understudy.corpus import document_digest
 from understudy.records import Document, Outcome, Role
 from understudy.report.data import PairedCheck
 
@@ -168,6 +168,6 @@ def _texts(project: Project) -> list[Document]:
 
 
 def _name(project: Project, prompt_digest: str) -> str:
-    dev = [[d.id, text_digest(d.text), str(d.value)] for d in project.gold_of(Role.DEV)]
+    dev = [[d.id, document_digest(d), str(d.value)] for d in project.gold_of(Role.DEV)]
     state = json.dumps([project.settings.teacher.texts_per_call, prompt_digest, project.codebook_digest, dev])
     return f"texts per call {hashlib.sha256(state.encode()).hexdigest()}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from understudy.corpus import read_recorded, text_digest
+from understudy.corpus import document_digest, read_recorded
 from understudy.errors import UserError
 from understudy.pipeline.prompting import chooser, demonstrations_pool, narrower, wording_of
 from understudy.pipeline.several import texts_per_call
@@ -227,7 +227,7 @@ def _nonce(journal: Journal) -> str:
 
 
 def _contents(documents: Iterable[Document]) -> list[Any]:
-    return sorted([document.id, text_digest(document.text), str(document.value)] for document in documents)
+    return sorted([document.id, document_digest(document), str(document.value)] for document in documents)
 
 
 def _digest(*parts: Any) -> str:

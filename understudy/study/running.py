@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from understudy.corpus import text_digest
+from understudy.corpus import document_digest
 from understudy.errors import UserError
 from understudy.evaluation import Headline
 from understudy.pipeline import Project
@@ -32,11 +32,12 @@ from understudy.pipeline.listener import Listener, SilentListener
 from understudy.pipeline.noise_choice import choose_recipe, used_recipe
 from understudy.pipeline.training import train_once
 from understudy.pipeline.validation import count_values, headline_of
-from understudy.records import Annotation, Role
+from understudy.records import Annotation, Document, Outcome, Role
 from understudy.study.arms import build_arm
 from understudy.study.cells import Cell, cell_path, read_cell, write_cell
 from understudy.study.file import TEACHER_DIRECT, Study, StudyArm, StudyTask, as_text
-from understudy.study.tasks import TaughtTask, missing_tasks, open_task
+from understudy.study.loops import RoundPlace, make_rounds, open_loop, round_student, rounds_of
+from understudy.study.tasks import TaughtTask, missing_tasks, open_task, overrides_of
 
 CELL_VERSION = 1
 GIB = 2**30
@@ -54,6 +55,7 @@ class Place:
     n_labels : labels of any kind that it learns from; 0 for teacher-direct.
     cost_usd : paid to the teacher for them; None if unknown.
     key : of the cell's file.
+    rounds : of a learning loop; the last one's key is `key`.
     """
 
     task: str
@@ -65,6 +67,12 @@ class Place:
     n_labels: int
     cost_usd: float | None
     key: str
+    rounds: tuple[RoundPlace, ...] = ()
+
+    @property
+    def pieces(self) -> tuple[RoundPlace, ...]:
+        """The cells that are made one after the other: one, or one a round."""
+        return self.rounds or (RoundPlace(self.n_labels, self.key),)
 
 
 @dataclass(frozen=True)
@@ -92,13 +100,18 @@ class Job:
     work: Path
 
 
+@dataclass(frozen=True)
 class Opened:
     """A task with one teacher under an arm's settings: its project and what the teacher said, read once."""
 
-    def __init__(self, taught: TaughtTask, overrides: Mapping[str, str]) -> None:
-        self.taught = taught
-        self.project = taught.open(overrides)
-        self.annotations = stored_annotations(self.project)
+    taught: TaughtTask
+    project: Project
+    annotations: Mapping[str, Annotation]
+
+
+def _opened(taught: TaughtTask, overrides: Mapping[str, str]) -> Opened:
+    project = taught.open(overrides)
+    return Opened(taught, project, stored_annotations(project))
 
 
 def make_cells(study: Study, work: Path, workers: int = 1, listener: Listener | None = None) -> list[TaskRun]:
@@ -131,31 +144,56 @@ def walk(job: Job) -> Iterator[tuple[Place, Opened, StudyArm, Arm | None]]:
     opened: dict[str, Opened] = {}
     for taught in open_task(job.study, job.task, job.work):
         for entry in job.study.file.arms_of(job.task):
-            overrides = as_text(entry.settings)
+            overrides = overrides_of(taught, entry)
+            if entry.learns_in_rounds:
+                yield from _loops(taught, overrides, entry, job.study.file.study.seeds)
+                continue
             name = json.dumps([taught.choice, overrides], sort_keys=True)
             if name not in opened:
-                opened[name] = Opened(taught, overrides)
+                opened[name] = _opened(taught, overrides)
             yield from _cells(opened[name], entry, job.study.file.study.seeds)
 
 
 def run_task(job: Job, listener: Listener | None = None) -> TaskRun:
     """Make the missing cells of one task."""
     listener = listener or SilentListener()
-    places: dict[Place, Opened] = {}
+    places: dict[Place, None] = {}
+    project: Project | None = None
     for place, opened, entry, arm in walk(job):
-        path = cell_path(job.work, place.key)
-        if read_cell(path) is None:
+        if any(read_cell(cell_path(job.work, piece.key)) is None for piece in place.pieces):
             listener.say(f"{place.task} · {place.arm} · {place.model or 'people'} · run {place.seed}")
-            write_cell(path, _judge(opened, entry, arm, place.seed))
-        places[place] = opened
-    if not places:
+            _make(job, place, opened, entry, arm)
+        places[place] = None
+        project = project or opened.project
+    if project is None:
         raise UserError(f"task `{job.task.title}` has no arm with labels.", "Give it an arm, or leave the task out.")
-    return _task_run(job.task.title, next(iter(places.values())).project, tuple(places))
+    return _task_run(job.task.title, project, tuple(places))
+
+
+def _make(job: Job, place: Place, opened: Opened, entry: StudyArm, arm: Arm | None) -> None:
+    if place.rounds:
+        make_rounds(opened.project, place.rounds, job.work)
+    else:
+        write_cell(cell_path(job.work, place.key), _judge(opened, entry, arm, place.seed))
 
 
 def _task_run(task: str, project: Project, places: tuple[Place, ...]) -> TaskRun:
     groups = groups_of(project.gold_of(Role.TEST))
     return TaskRun(task, headline_of(project.task), None if groups is None else tuple(groups), places)
+
+
+def _loops(
+    taught: TaughtTask, overrides: Mapping[str, str], entry: StudyArm, seeds: Sequence[int]
+) -> Iterator[tuple[Place, Opened, StudyArm, Arm | None]]:
+    for seed in seeds:
+        project = open_loop(taught, overrides, seed)
+        rounds = rounds_of(project)
+        cost_usd = None if project.teacher_costs_money else 0.0
+        place = Place(
+            taught.task, taught.choice, taught.model, entry.name, seed, round_student(project), rounds[-1].n_asked,
+            cost_usd, rounds[-1].key, rounds,
+        )  # fmt: skip
+        yield place, Opened(taught, project, {}), entry, None
 
 
 def _cells(
@@ -164,6 +202,8 @@ def _cells(
     taught, project = opened.taught, opened.project
     teacher, model = (taught.choice, taught.model) if entry.needs_teacher else ("", "")
     if entry.source == TEACHER_DIRECT:
+        if not _was_asked(project.gold_of(Role.TEST), opened.annotations):
+            return
         key = _direct_key(project, opened.annotations)
         cost = total_cost(opened.annotations[d.id] for d in project.gold_of(Role.TEST) if d.id in opened.annotations)
         yield Place(taught.task, teacher, model, entry.name, 0, "", 0, cost, key), opened, entry, None
@@ -191,6 +231,11 @@ def _judge(opened: Opened, entry: StudyArm, arm: Arm | None, seed: int) -> Cell:
     return Cell(counts, kind, arm.n_labels, arm.human_labels, run.dev_f1, time.monotonic() - started)
 
 
+def _was_asked(documents: Sequence[Document], annotations: Mapping[str, Annotation]) -> bool:
+    said = [annotations[d.id].outcome for d in documents if d.id in annotations]
+    return any(outcome is not Outcome.SKIPPED for outcome in said)
+
+
 def _key(project: Project, arm: Arm, seed: int) -> str:
     """Hash of what a trained cell depends on; the arm's name is not among it, so that equal work is done once."""
     return _hash([CELL_VERSION, fingerprint(project, replace(arm, name="")), seed])
@@ -198,7 +243,7 @@ def _key(project: Project, arm: Arm, seed: int) -> str:
 
 def _direct_key(project: Project, annotations: Mapping[str, Annotation]) -> str:
     said = [
-        [d.id, text_digest(d.text), str(d.value), str(annotations[d.id].value) if d.id in annotations else None]
+        [d.id, document_digest(d), str(d.value), str(annotations[d.id].value) if d.id in annotations else None]
         for d in project.gold_of(Role.TEST)
     ]
     return _hash([CELL_VERSION, TEACHER_DIRECT, project.task.labels, said])

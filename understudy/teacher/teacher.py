@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from understudy.codebook import Task
-from understudy.corpus import text_digest
+from understudy.corpus import document_digest
 from understudy.records import Annotation, Answer, Document, Outcome, Provenance, Span, Value
 
 
@@ -51,7 +51,7 @@ def conclude(
     remarks = [remark, "several answers are equally frequent" if vote.is_tied else "", _share_unread(answers)]
     return Annotation(
         document_id=document.id,
-        text_sha256=text_digest(document.text),
+        text_sha256=document_digest(document),
         outcome=Outcome.LABELLED,
         value=vote.value,
         provenance=provenance,
@@ -86,7 +86,7 @@ def _without_value(
     reasons = dict.fromkeys(answer.reason for answer in answers if answer.outcome is most and answer.reason)
     return Annotation(
         document_id=document.id,
-        text_sha256=text_digest(document.text),
+        text_sha256=document_digest(document),
         outcome=most,
         value=None,
         provenance=provenance,
