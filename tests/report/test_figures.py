@@ -9,20 +9,12 @@ import pytest
 from matplotlib.figure import Figure
 
 from understudy.evaluation import Interval, report_trust
-from understudy.report.figures import (
-    FIGURE_NAMES,
-    _paint_equal_f1,
-    draw_arms,
-    draw_calibration,
-    draw_confusion,
-    draw_consistency,
-    draw_differences,
-    draw_figures,
-    draw_labels,
-    draw_learning_curve,
-    draw_precision_recall,
-    draw_trust,
-)
+from understudy.report.figures import FIGURE_NAMES, draw_figures
+from understudy.report.figures.confusion import draw_confusion
+from understudy.report.figures.curves import draw_learning_curve
+from understudy.report.figures.intervals import draw_arms, draw_consistency, draw_differences, draw_labels
+from understudy.report.figures.precision_recall import _paint_equal_f1, draw_precision_recall
+from understudy.report.figures.reliability import draw_calibration, draw_trust
 
 UGLY = ("<script>window.pwned=1</script>", "$x^2$ & 住房政策", "סיוע", "a\x00\u202eb", "x" * 300, "👨‍👩‍👧‍👦")
 
