@@ -5,6 +5,7 @@ from understudy.prompts.demonstrations import NEEDS_VECTORS, own_positions, sele
 from understudy.prompts.marks import text_to_compare
 from understudy.prompts.masking import Mask, Masked
 from understudy.prompts.nonce import nonce_for
+from understudy.prompts.offsets import read_offsets
 from understudy.prompts.parse import parse
 from understudy.prompts.question import PLAINLY, Question, Wording, pose
 from understudy.prompts.render import Message, render, render_repair
@@ -33,6 +34,7 @@ __all__ = [
     "parse",
     "pose",
     "pose_several",
+    "read_offsets",
     "render",
     "render_repair",
     "select_demonstrations",

@@ -4,7 +4,7 @@ Three steps, each stricter about the text than lenient about the model:
 
 1. exact: the same characters;
 2. normalised: the same after NFC, and without case, white space, invisible format characters and the form of quotation
-   marks; only foldings that keep track of every character are used;
+   marks and dashes; only foldings that keep track of every character are used;
 3. by edit script: at least `LEAST_SIMILARITY` of the characters match, and a stretch has a place only if all of it, and
    the characters beside it, are unchanged.
 """
@@ -32,7 +32,8 @@ FARTHEST = 64
 MOST_COMPOSED = 32
 """Characters that are looked at together; longer piles of accents are no writing."""
 
-_QUOTES = dict.fromkeys("“”„‟«»", '"') | dict.fromkeys("‘’‚‛`´", "'")
+_DASHES = "\u058a\u1806\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
+_FORMS = dict.fromkeys("“”„‟«»", '"') | dict.fromkeys("‘’‚‛`´", "'") | dict.fromkeys(_DASHES, "-")
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _INSIDE_WORD = re.compile(rf"[^\W{_UNSPACED}]{{2}}")
 """Two characters that belong to one word, in scripts that write spaces."""
@@ -141,7 +142,7 @@ def places(text: str, folded: Folded, quote: str, *, whole_words: bool = False) 
 
 
 def fold_text(text: str) -> Folded:
-    """A text without case, white space, invisible format characters and the form of quotation marks, in NFC.
+    """A text without case, white space, invisible format characters and the form of quotation marks and dashes, in NFC.
 
     Letters whose other case has several characters stay as they are. What composes to one character is one.
     """
@@ -175,7 +176,7 @@ def _composes(cluster: str, character: str) -> bool:
 
 def _plain(cluster: str) -> str:
     if cluster.isascii():
-        return "" if cluster.isspace() else _QUOTES.get(cluster, cluster.lower())
+        return "" if cluster.isspace() else _FORMS.get(cluster, cluster.lower())
     kept = [_plain_character(each) for each in unicodedata.normalize("NFC", cluster)]
     return "".join(kept)
 
@@ -184,7 +185,7 @@ def _plain_character(character: str) -> str:
     if character.isspace() or unicodedata.category(character) == "Cf":
         return ""
     lower = character.casefold()
-    return _QUOTES.get(character, lower if len(lower) == 1 else character)
+    return _FORMS.get(character, lower if len(lower) == 1 else character)
 
 
 def _may_be_similar(one: str, other: str) -> bool:

@@ -276,7 +276,7 @@ class _Quotes:
         elif isinstance(number, int) and not isinstance(number, bool) and 1 <= number <= len(found):
             yield Claim(label, *found[number - 1])
         else:
-            yield from _doubtful(label, found, AMBIGUOUS)
+            yield from doubtful_claims(label, found, AMBIGUOUS)
 
     def in_order(self, items: Sequence[object]) -> Iterator[Iterator[Claim]]:
         """The claims of objects that name each place in the order of the text."""
@@ -296,7 +296,7 @@ class _Quotes:
                 yield Claim(label, *place, "" if label else OTHER_TYPE)
         else:
             problem = AMBIGUOUS if len(found) > 1 else TWO_TYPES
-            yield from _doubtful(labels[0], found, problem)
+            yield from doubtful_claims(labels[0], found, problem)
             yield from (Claim(label, problem=problem) for label in labels[1:])
 
     def _parts(self, item: object, key: str) -> tuple[str | None, str, Any]:
@@ -319,10 +319,10 @@ class _Quotes:
         if quote is None or not found:
             yield Claim(label, problem=MALFORMED if quote is None else FOREIGN)
         else:
-            yield from _doubtful(label, found, OTHER_TYPE)
+            yield from doubtful_claims(label, found, OTHER_TYPE)
 
 
-def _doubtful(label: str, found: Sequence[tuple[int, int]], problem: str) -> Iterator[Claim]:
+def doubtful_claims(label: str, found: Sequence[tuple[int, int]], problem: str) -> Iterator[Claim]:
     """One claim left out; all the places that it may mean are in doubt."""
     yield Claim(label, *found[0], problem)
     yield from (Claim(label, *place, problem=AT_ANOTHER) for place in found[1:])
@@ -349,9 +349,16 @@ def _folded(text: str) -> Folded:
 
 
 def _concluded(task: Task, shown: Shown, reading: Reading) -> Answer:
-    claims = _settled([_stored(shown, claim) for claim in reading.claims], is_nested=task.codebook.nested)
-    spans = {_span(shown, claim) for claim in claims if not claim.problem}
-    doubtful = {_span(shown, claim) for claim in claims if claim.problem and claim.start < claim.end} - spans
+    return conclude_spans(
+        task, shown.original, replace(reading, claims=tuple(_stored(shown, c) for c in reading.claims))
+    )
+
+
+def conclude_spans(task: Task, text: str, reading: Reading) -> Answer:
+    """The answer that claims about a stored text make: without those that cannot be, or contradict one another."""
+    claims = _settled(reading.claims, is_nested=task.codebook.nested)
+    spans = {_span(text, claim) for claim in claims if not claim.problem}
+    doubtful = {_span(text, claim) for claim in claims if claim.problem and claim.start < claim.end} - spans
     reason = "; ".join(filter(None, [reading.how, _left_out(claims)]))
     if not spans:
         return Answer(Outcome.UNPARSED, reason="; ".join([NOTHING_PLACED, reason]))
@@ -388,8 +395,8 @@ def _gives_way(claim: Claim, other: Claim) -> bool:
     return not (claim.start <= other.start and other.end <= claim.end)
 
 
-def _span(shown: Shown, claim: Claim) -> Span:
-    return Span(claim.start, claim.end, claim.label, shown.original[claim.start : claim.end])
+def _span(text: str, claim: Claim) -> Span:
+    return Span(claim.start, claim.end, claim.label, text[claim.start : claim.end])
 
 
 def _left_out(claims: Sequence[Claim]) -> str:

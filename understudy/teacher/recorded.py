@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from understudy.codebook import Task
 from understudy.errors import UserError
+from understudy.prompts import read_offsets
 from understudy.records import Annotation, Answer, Document, Outcome, Provenance
 from understudy.teacher.teacher import conclude, skip, utc_now
 
@@ -18,8 +19,8 @@ class RecordedTeacher:
 
     Parameters
     ----------
-    task : says what an answer may be; one outside the codebook, or a span that
-        does not quote the text, is `unparsed`.
+    task : says what an answer may be; one outside the codebook is `unparsed`. Spans are laid on the text by their
+        offsets or else their quotes; an answer of which no span has a place is `unparsed`.
     name : how reports call the teacher.
     answers : document id -> its answers as they stand in the file; None for one that nobody could read.
         A document without answers is `skipped`.
@@ -53,9 +54,10 @@ class RecordedTeacher:
     def _read(self, document: Document, recorded: str | None) -> Answer:
         if recorded is None:
             return Answer(Outcome.UNPARSED, reason=UNREADABLE)
+        if self._task.marks_spans:
+            return read_offsets(self._task, document.text, recorded)
         try:
             value = self._task.read(recorded)
-            value = None if value is None else self._task.check_in(value, document)
         except UserError as exc:
             return Answer(Outcome.UNPARSED, reason=f"recorded {exc.message}")
         return Answer(Outcome.UNPARSED, reason=UNREADABLE) if value is None else Answer(Outcome.LABELLED, value)
