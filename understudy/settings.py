@@ -453,6 +453,12 @@ class LearnSettings(Table):
     student: Literal["same"] | StudentKind = Field(
         "same", description="Student of the rounds: `same` as student.kind, or a quicker one."
     )
+    reweight: bool = Field(
+        False, description="Weigh the rounds' labels by whether they help on gold dev, whose figures are then too good."
+    )
+    tune_threshold: bool = Field(
+        False, description="Let the students of the rounds decide with thresholds from gold dev, as those of `run` do."
+    )
     reduce: Literal["mean", "sum", "max"] = Field(
         "mean", description="Of the uncertainties of a text's words, for students that decide about words."
     )
@@ -486,6 +492,19 @@ class CostSettings(Table):
     machine_usd_per_hour: float = Field(0.0, ge=0, description="Of the machine that trains.")
 
 
+class EstimateSettings(Table):
+    """What the report concludes from the labels; one table each, written down before the answers are known."""
+
+    labels: str = Field("teacher", description="Whose labels: `teacher` or an arm.")
+    label: str | None = Field(None, description="The only label to look at; empty: the positive one, or all.")
+    by: str | None = Field(None, description="Compare the groups in this column of `data.meta`.")
+    regress: tuple[str, ...] = Field((), description="Regress the label on these columns of `data.meta`.")
+    kind: Literal["linear", "logistic"] = Field("linear", description="Of the regression.")
+    method: Literal["ppi", "dsl"] = Field(
+        "ppi", description="How regressions are corrected: prediction-powered or design-based."
+    )
+
+
 class Settings(Table):
     """The whole of `understudy.toml`."""
 
@@ -502,6 +521,7 @@ class Settings(Table):
     learn: LearnSettings = LearnSettings()
     arms: ArmSettings = ArmSettings()
     costs: CostSettings = CostSettings()
+    estimates: tuple[EstimateSettings, ...] = Field((), description="What the report concludes, one table each.")
 
 
 def read_settings(

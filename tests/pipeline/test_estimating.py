@@ -9,6 +9,7 @@ import pytest
 from understudy import Project
 from understudy.errors import UserError
 from understudy.pipeline.evidence.contrasting import Questions
+from understudy.pipeline.evidence.declared import declared_estimates
 
 TOML = """
 [codebook]
@@ -93,7 +94,34 @@ def test_too_little_gold_is_refused_in_words(project: Project) -> None:
     small.annotate()
     (contrast,) = small.estimate(Questions(regress=("age",))).contrasts
     assert "80 gold texts" in contrast.refusal
+    assert contrast.gold_only is None
     assert contrast.line().count("refused") == 1
+
+
+def test_declared_estimates_reach_the_report_and_what_cannot_be_made_says_why(project: Project) -> None:
+    settings = project.folder / "understudy.toml"
+    declared = """
+[[estimates]]
+by = "party"
+regress = ["age"]
+method = "dsl"
+[[estimates]]
+labels = "teacher-250"
+"""
+    settings.write_text(TOML + declared, encoding="utf-8")
+    made, refused = declared_estimates(Project.open(project.folder))
+    assert made.command == "understudy estimate --labels teacher --by party --regress age --method dsl"
+    assert (made.n_gold, made.n_machine) == (450, 1500)
+    assert [row.what for row in made.shares] == ["yes", "yes in A", "yes in B"]
+    party, age = made.contrasts
+    assert party.is_overturned
+    # The naive difference is about 0.4 * 0.7; nothing is there in truth.
+    assert party.naive.value > 0.2
+    assert abs(party.gold_only.value) < 0.15
+    assert party.gold_only.standard_error > party.corrected.standard_error
+    assert age.corrected.interval.method == "DSL"
+    assert "no labeller `teacher-250`" in refused.refusal
+    assert not refused.shares
 
 
 def test_a_column_that_was_not_kept_is_named_with_the_remedy(project: Project) -> None:

@@ -150,7 +150,7 @@ def test_I_12_nothing_is_loaded_from_anywhere(hostile):
 def test_links_inside_the_page_arrive(page):
     read = Reader(page)
     ids = [value for _, name, value in read.attributes if name == "id"]
-    assert len(ids) == len(set(ids)) == 14
+    assert len(ids) == len(set(ids)) == 15
     assert {value[1:] for _, name, value in read.attributes if name == "href"} <= set(ids)
     assert {value for _, name, value in read.attributes if name == "aria-labelledby"} == set(ids)
 

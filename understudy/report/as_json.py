@@ -19,6 +19,7 @@ from understudy.report.data import (
     Worth,
 )
 from understudy.report.derived import calibration_of, family_of
+from understudy.report.estimates import estimates_json
 
 
 def summary_json(data: ReportData) -> dict[str, Any]:
@@ -56,6 +57,7 @@ def report_json(data: ReportData) -> dict[str, Any]:
         "remarks": [{"level": r.level, "title": r.title, "details": list(r.details)} for r in data.remarks],
         "notes": list(data.notes),
         "learning": None if data.learning is None else asdict(data.learning),
+        "estimates": estimates_json(data.estimates),
         "provenance": dict(data.provenance),
         "commands": list(data.commands),
         "wall_s": finite_or_none(data.wall_s),

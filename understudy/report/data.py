@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from understudy.evaluation import Comparison, GateVerdict, Interval, Scores, TrustReport
 from understudy.evaluation.economics import BreakEven, Option
+from understudy.evaluation.inference import Estimate
 from understudy.evaluation.student_limit import StudentLimit
 from understudy.records import Outcome, Remark, Role, Span, Usage, Value
 from understudy.settings import Codebook
@@ -393,6 +394,69 @@ class Worth:
 
 
 @dataclass(frozen=True)
+class EstimatedRow:
+    """A share, a difference or a coefficient, as machine labels alone, gold alone, and both together have it.
+
+    Attributes
+    ----------
+    corrected, gold_only : None where gold is too small; `refusal` says so.
+    p_value : of the corrected one, by Holm; nan for shares and refusals.
+    is_overturned : whether the naive figure would have led to another conclusion.
+    """
+
+    what: str
+    naive: Estimate
+    corrected: Estimate | None
+    gold_only: Estimate | None
+    p_value: float = float("nan")
+    is_overturned: bool = False
+    refusal: str = ""
+
+
+@dataclass(frozen=True)
+class Flips:
+    """Of the figures of `n` labellers about one thing, how many have another sign, or significance, than most."""
+
+    n: int
+    signs: int
+    significances: int
+
+
+@dataclass(frozen=True)
+class Multiverse:
+    """One contrast from every labeller at hand."""
+
+    what: str
+    labellers: tuple[str, ...]
+    naive: Flips
+    corrected: Flips
+
+
+@dataclass(frozen=True)
+class Estimated:
+    """What was concluded from one labeller's labels.
+
+    Attributes
+    ----------
+    command : that prints the same.
+    labeller : `teacher` or an arm.
+    n_gold, n_machine, n_silent : gold texts it has not learned from, texts with its labels only, and those without a
+        usable answer.
+    refusal : why there is nothing, or "".
+    """
+
+    command: str
+    labeller: str
+    n_gold: int = 0
+    n_machine: int = 0
+    n_silent: int = 0
+    shares: tuple[EstimatedRow, ...] = ()
+    contrasts: tuple[EstimatedRow, ...] = ()
+    multiverse: tuple[Multiverse, ...] = ()
+    refusal: str = ""
+
+
+@dataclass(frozen=True)
 class ReportData:
     """Everything a report prints."""
 
@@ -422,3 +486,4 @@ class ReportData:
     distrusted: tuple[Distrusted, ...] = ()
     learning: LearningCurve | None = None
     worth: Worth | None = None
+    estimates: tuple[Estimated, ...] = ()

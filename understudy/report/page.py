@@ -49,6 +49,7 @@ from understudy.report.derived import (
     seed_range,
     shown_levels,
 )
+from understudy.report.estimates import EstimateView, assumptions, estimate_views
 from understudy.report.figures import Picture
 from understudy.report.highlight import Stretch, safe_cut, stretches
 from understudy.report.story import Tile, describe_teacher, tell_done, tell_limits, tell_next, tell_tiles
@@ -286,6 +287,8 @@ class Page:
     n_asked: int
     gold: tuple[tuple[str, int], ...]
     worth: tuple[str, ...]
+    estimates: tuple[EstimateView, ...]
+    estimate_assumptions: tuple[str, ...]
     json_name: str
     figures_folder: str
 
@@ -337,6 +340,8 @@ def view(data: ReportData, figures: Sequence[Picture], json_name: str, figures_f
         n_asked=sum(data.teacher.outcomes.values()),
         gold=tuple((role.value, data.gold.get(role, 0)) for role in Role),
         worth=tell_worth(data.worth),
+        estimates=estimate_views(data.estimates),
+        estimate_assumptions=tuple(assumptions(data.estimates)),
         json_name=json_name,
         figures_folder=figures_folder,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -61,7 +61,9 @@ class Contrast:
     ----------
     label : whose share it is about.
     what : such as ``party = A against the others``.
+    corrected : of no meaning if refused.
     p_value : of the corrected one, by Holm over all contrasts of the same label; nan if refused.
+    gold_only : from gold alone; None if refused.
     """
 
     label: str
@@ -70,6 +72,7 @@ class Contrast:
     naive: Estimate
     p_value: float
     refusal: str = ""
+    gold_only: Estimate | None = None
 
     @property
     def is_overturned(self) -> bool:
@@ -99,7 +102,7 @@ def contrasts(project: Project, labelled: Labelled, columns: Sequence[int], ques
             found += _coefficients(project, labelled, k, questions)
         corrected = holm([each.p_value for each in found])
         for each, p_value in zip(found, corrected, strict=True):
-            yield Contrast(each.label, each.what, each.corrected, each.naive, float(p_value), each.refusal)
+            yield replace(each, p_value=float(p_value))
 
 
 def share_of(labelled: Labelled, k: int) -> Share:
@@ -135,7 +138,9 @@ def _differences(project: Project, labelled: Labelled, k: int, by: str) -> Itera
         corrected, refusal = difference(one.estimate, other.estimate), one.refusal or other.refusal
         p_value = float("nan") if refusal else corrected.p_value
         what = f"{by} = {group} against the others"
-        yield Contrast(project.task.labels[k], what, corrected, difference(one.naive, other.naive), p_value, refusal)
+        alone = None if refusal else difference(one.gold_only, other.gold_only)
+        naive = difference(one.naive, other.naive)
+        yield Contrast(project.task.labels[k], what, corrected, naive, p_value, refusal, alone)
 
 
 def _coefficients(project: Project, labelled: Labelled, k: int, questions: Questions) -> Iterator[Contrast]:
@@ -151,8 +156,13 @@ def _coefficients(project: Project, labelled: Labelled, k: int, questions: Quest
         return
     correct = _design_based if questions.method == "dsl" else _powered
     corrected = correct(project, design, labelled.truth[:, k], machine, questions.kind, names)
-    for each, plain in zip(corrected[1:], naive[1:], strict=True):
-        yield Contrast(label, each.name, each, plain, each.p_value)
+    alone = _gold_only(design[:n_gold], labelled.truth[:, k], questions.kind, names)
+    for each, plain, gold_only in zip(corrected[1:], naive[1:], alone[1:], strict=True):
+        yield Contrast(label, each.name, each, plain, each.p_value, gold_only=gold_only)
+
+
+def _gold_only(design: FloatArray, truth: FloatArray, kind: Kind, names: Sequence[str]) -> tuple[Estimate, ...]:
+    return design_based_regression(design, truth, truth, np.ones(len(truth)), kind=kind, names=names)
 
 
 def _powered(

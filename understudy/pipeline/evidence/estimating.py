@@ -7,7 +7,7 @@ random sample of the texts that the pool holds; nothing here can check that.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from understudy.pipeline.evidence.contrasting import (
     share_of,
 )
 from understudy.pipeline.evidence.labellers import TEACHER, Labelled, all_labellers, labelled_by, meta_column
+from understudy.report.data import Flips
 
 if TYPE_CHECKING:
     from understudy.pipeline.project import Project
@@ -40,30 +41,32 @@ class LabelShare:
 
 @dataclass(frozen=True)
 class Universe:
-    """A contrast as each labeller would have it."""
+    """A contrast as each labeller would have it; `corrected` is None where gold is too small to correct."""
 
     what: str
     label: str
     labellers: tuple[str, ...]
     naive: tuple[Estimate, ...]
-    corrected: tuple[Estimate, ...]
+    corrected: tuple[Estimate | None, ...]
+
+    @property
+    def naive_flips(self) -> Flips:
+        """Of the naive figures."""
+        return _flips(self.naive)
+
+    @property
+    def corrected_flips(self) -> Flips:
+        """Of the corrected figures, where there are any."""
+        return _flips([each for each in self.corrected if each is not None])
 
     def line(self) -> str:
         """The comparison in words."""
+        naive, corrected = self.naive_flips, self.corrected_flips
         return (
             f"multiverse of {len(self.labellers)} labellers, {self.label}, {self.what}: naive signs differ for "
-            f"{self.n_naive_signs}, naive significances for {self.n_naive_significances}"
+            f"{naive.signs} and naive significances for {naive.significances} of {naive.n}; corrected ones for "
+            f"{corrected.signs} and {corrected.significances} of {corrected.n}"
         )
-
-    @property
-    def n_naive_signs(self) -> int:
-        """Labellers whose naive figure has another sign than most."""
-        return _minority([each.value > 0 for each in self.naive])
-
-    @property
-    def n_naive_significances(self) -> int:
-        """Labellers whose naive figure is significant where most are not, or the other way round."""
-        return _minority([each.p_value < SIGNIFICANT for each in self.naive])
 
 
 @dataclass(frozen=True)
@@ -97,14 +100,15 @@ class Estimates:
             "contrasts": [
                 {"label": each.label, "what": each.what, "corrected": each.corrected.to_json(),
                  "naive": each.naive.to_json(), "p_value": None if np.isnan(each.p_value) else each.p_value,
+                 "gold_only": None if each.gold_only is None else each.gold_only.to_json(),
                  "is_overturned": each.is_overturned, "refusal": each.refusal}
                 for each in self.contrasts
             ],
             "multiverse": [
                 {"label": each.label, "what": each.what, "labellers": list(each.labellers),
                  "naive": [one.to_json() for one in each.naive],
-                 "corrected": [one.to_json() for one in each.corrected],
-                 "sign_flips": each.n_naive_signs, "significance_flips": each.n_naive_significances}
+                 "corrected": [None if one is None else one.to_json() for one in each.corrected],
+                 "naive_flips": asdict(each.naive_flips), "corrected_flips": asdict(each.corrected_flips)}
                 for each in self.multiverse
             ],
         }  # fmt: skip
@@ -122,10 +126,7 @@ class Estimates:
         for contrast in self.contrasts:
             yield contrast.line()
         for universe in self.multiverse:
-            yield (
-                f"multiverse of {len(universe.labellers)} labellers, {universe.label}, {universe.what}: naive signs "
-                f"differ for {universe.n_naive_signs}, naive significances for {universe.n_naive_significances}"
-            )
+            yield universe.line()
 
 
 def estimate(project: Project, questions: Questions, *, labeller: str = TEACHER, label: str | None = None) -> Estimates:
@@ -186,12 +187,16 @@ def _multiverse(project: Project, columns: Sequence[int], questions: Questions) 
         return
     for label, what in next(iter(found.values())):
         kept = {name: some[label, what] for name, some in found.items() if (label, what) in some}
-        naive, corrected = (tuple(getattr(c, side) for c in kept.values()) for side in ("naive", "corrected"))
+        naive = tuple(each.naive for each in kept.values())
+        corrected = tuple(None if each.refusal else each.corrected for each in kept.values())
         yield Universe(what, label, tuple(kept), naive, corrected)
 
 
-def _minority(flags: Sequence[bool]) -> int:
-    return min(sum(flags), len(flags) - sum(flags))
+def _flips(found: Sequence[Estimate]) -> Flips:
+    """Figures on the less frequent side of zero, and of the bar of significance."""
+    sides = ([each.value > 0 for each in found], [each.p_value < SIGNIFICANT for each in found])
+    signs, significances = (min(sum(side), len(side) - sum(side)) for side in sides)
+    return Flips(len(found), signs, significances)
 
 
 def _share_line(each: LabelShare) -> str:
