@@ -74,6 +74,8 @@ def test_overrides_become_what_a_project_takes():
         ('"teacher-all"', '"human-all"', "`min_consistency` is for teacher-N"),
         ('set = "one"', "", "name either `set` or `project`"),
         ('set = "one"', 'set = "one"\nproject = "x"', "name either `set` or `project`"),
+        ('set = "one"', 'project = "x"\ngold = 100', "`gold` and `pool` are for a `set`"),
+        ('set = "one"', 'set = "one"\npool = 100', "`pool` needs `gold`"),
         ('name = "mine"', 'name = "human-10"', "the arm `human-10` stands twice"),
         ('tasks = ["one"]', 'tasks = ["won"]', "there is no task `won`"),
         ('b = "mine"', 'b = "mien"', "there is no arm `mien`"),

@@ -19,11 +19,12 @@ from understudy.errors import UserError, did_you_mean
 from understudy.settings import Table, complaints
 
 TEACHER_DIRECT = "teacher-direct"
-LABELS = re.compile(r"(?:human|teacher)-(?:\d+|all)|teacher\+human(?:-\d+)?|" + TEACHER_DIRECT)
+LEARN = "learn"
+LABELS = re.compile(rf"(?:human|teacher)-(?:\d+|all)|teacher\+human(?:-\d+)?|{TEACHER_DIRECT}|{LEARN}")
 
 LABELS_HELP = (
     "human-N, human-all, teacher-N, teacher-all, teacher+human, teacher+human-N (N human labels, the teacher's for all "
-    "other texts) or teacher-direct; empty: as `name`."
+    "other texts), teacher-direct, or learn (the loop of `[learn]` chooses what the teacher labels); empty: as `name`."
 )
 
 Metric = Literal["f1", "precision", "recall", "accuracy"]
@@ -41,12 +42,23 @@ class StudyTask(Table):
     set: str | None = Field(None, description="Folder of a public set, below `study.data`.")
     project: str | None = Field(None, description="Project folder, relative to the study file.")
     as_texts: bool = Field(False, description="Take a set of relations as texts with marked entities.")
+    gold: int | None = Field(
+        None,
+        ge=10,
+        description="Of a set: so many human labels are demonstrations and gold dev at once, and every other text that "
+        "a model labelled is the pool. Empty: people and the teacher label the same texts, and there is no pool.",
+    )
+    pool: int | None = Field(None, ge=1, description="With `gold`: texts of the pool at most, drawn by lot.")
     settings: Overrides = Field({}, description=OVERRIDES)
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if (self.set is None) == (self.project is None):
             raise ValueError("name either `set` or `project`")
+        if self.set is None and (self.gold, self.pool) != (None, None):
+            raise ValueError("`gold` and `pool` are for a `set`; a project says it in its own settings")
+        if self.pool is not None and self.gold is None:
+            raise ValueError("`pool` needs `gold`: without it there is no pool")
         return self
 
     @property
@@ -63,6 +75,9 @@ class StudyArm(Table):
     min_consistency: float | None = Field(
         None, gt=0, le=1, description="Drop drawn teacher labels whose repeated answers agree less."
     )
+    verbaliser: bool = Field(
+        True, description="Whether the teacher reads the labels' verbalised names; false: only the labels themselves."
+    )
     tasks: tuple[str, ...] = Field((), description="Only on these tasks; empty: on all.")
     settings: Overrides = Field({}, description=OVERRIDES)
     published: Published = Field({}, description=PUBLISHED)
@@ -71,7 +86,7 @@ class StudyArm(Table):
     def _known_labels(self) -> Self:
         if not LABELS.fullmatch(self.source):
             raise ValueError(f"`{self.source}` is no kind of labels; there is human-N, human-all, teacher-N, "
-                             "teacher-all, teacher+human, teacher+human-N and teacher-direct")  # fmt: skip
+                             "teacher-all, teacher+human, teacher+human-N, teacher-direct and learn")  # fmt: skip
         if self.min_consistency is not None and not self.source.startswith("teacher-"):
             raise ValueError("`min_consistency` is for teacher-N and teacher-all")
         return self
@@ -85,6 +100,17 @@ class StudyArm(Table):
     def needs_teacher(self) -> bool:
         """Whether it depends on who the teacher is."""
         return not self.source.startswith("human")
+
+    @property
+    def learns_in_rounds(self) -> bool:
+        """Whether the learning loop chooses what the teacher labels for it."""
+        return self.source == LEARN
+
+    @property
+    def other_questions(self) -> tuple[str, ...]:
+        """What it changes about the question to the teacher, by name."""
+        changed = [name for name in self.settings if name.startswith("prompt.")]
+        return (*changed, *(() if self.verbaliser else ("verbaliser",)))
 
 
 class StudyComparison(Table):

@@ -108,7 +108,8 @@ def plan_study(study: Study, work: Path, workers: int = 1) -> StudyPlan:
     grouped: dict[tuple[str, str, str], list[Place]] = {}
     for place in places:
         grouped.setdefault((place.task, place.model, place.arm), []).append(place)
-    left = {place.key for place in places if not cell_path(work, place.key).exists()}
+    keys = {piece.key for place in places for piece in place.pieces}
+    left = {key for key in keys if not cell_path(work, key).exists()}
     arms = tuple(_planned(group, left, pace) for group in grouped.values())
     return StudyPlan(study.name, arms, absent, workers_that_fit(workers, max(1, len(jobs))), bool(pace))
 
@@ -127,9 +128,10 @@ def _planned(group: Sequence[Place], left: set[str], pace: dict[str, float]) -> 
     """One arm's runs; a cell that another arm makes takes no time again, so its key is taken from `left`."""
     first = group[0]
     guess = SECONDS_PER_LABEL.get(first.student, UNKNOWN_SECONDS_PER_LABEL)
-    to_make = [place for place in group if place.key in left]
-    left.difference_update(place.key for place in to_make)
-    seconds = sum(place.n_labels for place in to_make) * pace.get(first.student, guess)
+    to_make = [place for place in group if any(piece.key in left for piece in place.pieces)]
+    pieces = {piece for place in to_make for piece in place.pieces if piece.key in left}
+    left.difference_update(piece.key for piece in pieces)
+    seconds = sum(piece.n_asked for piece in pieces) * pace.get(first.student, guess)
     return PlannedArm(
         first.task,
         first.arm,

@@ -35,7 +35,7 @@ from understudy.pipeline.validation import count_values, headline_of
 from understudy.records import Annotation, Document, Outcome, Role
 from understudy.study.arms import build_arm
 from understudy.study.cells import Cell, cell_path, read_cell, write_cell
-from understudy.study.file import TEACHER_DIRECT, Study, StudyArm, StudyTask, as_text
+from understudy.study.file import TEACHER_DIRECT, Study, StudyArm, StudyTask
 from understudy.study.loops import RoundPlace, make_rounds, open_loop, round_student, rounds_of
 from understudy.study.tasks import TaughtTask, missing_tasks, open_task, overrides_of
 

@@ -77,6 +77,39 @@ def assign_paired(items: Sequence[Item], rng: np.random.Generator) -> Roles:
     return Roles((), tuple(demo), tuple(dev), tuple(test), tuple(_without(items, both)))
 
 
+def assign_pool(items: Sequence[Item], n_gold: int, seed: int) -> Roles:
+    """Roles for a teacher whose texts are chosen: `n_gold` human labels as demo, test, and a pool of all it answered.
+
+    Test is the set's own test part; else 1,000 of the texts that only people labelled, where there are 3,000 of them;
+    else two fifths (1,000 of 3,000 or more) of those that people and models labelled. The gold texts have models'
+    answers, too, from the set's validation part where that has enough. Test does not depend on `n_gold`.
+    """
+    both = [item for item in items if item.label is not None and item.said]
+    test = [item for item in items if item.part == "test" and item.label is not None]
+    if not test:
+        only_human = [item for item in items if item.label is not None and not item.said]
+        source = only_human if len(only_human) >= MANY else both
+        size = MOST_TEST if len(source) >= MANY else 2 * len(source) // 5
+        test = _draw(source, size, np.random.default_rng([seed, 1]))[0]
+    free = _without(both, test)
+    from_val = [item for item in free if item.part == "val"]
+    source = from_val if len(from_val) >= n_gold else free
+    gold = _draw(source, n_gold, np.random.default_rng([seed, 2]))[0]
+    judged = {item.group for item in (*test, *gold) if item.group}
+    pool = _without([item for item in items if item.said and item.group not in judged], [*test, *gold])
+    kept = [*test, *gold, *pool]
+    return Roles(tuple(pool), tuple(gold), (), tuple(test), tuple(_without(items, kept)))
+
+
+def drawn_pool(roles: Roles, size: int | None, seed: int) -> Roles:
+    """The roles with those of the pool alone that the teacher answered, at most `size` of them, drawn by lot."""
+    answered = [item for item in roles.pool if item.answers]
+    order = np.random.default_rng([seed, 3]).permutation(len(answered))[:size]
+    pool = [answered[row] for row in sorted(order)]
+    left_out = (*roles.left_out, *_without(roles.pool, pool))
+    return Roles(tuple(pool), roles.demo, roles.dev, roles.test, left_out)
+
+
 def _two_thirds(items: Sequence[Item]) -> int:
     return 2 * len(items) // 3
 

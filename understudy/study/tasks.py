@@ -5,9 +5,10 @@ A public set's best and median teacher are chosen on its gold dev; gold test is 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,11 @@ from understudy.pipeline import Project
 from understudy.pipeline.annotation import documents_to_ask, documents_to_label, stored_annotations
 from understudy.pipeline.validation import count_values, headline_of
 from understudy.records import Document
-from understudy.settings import Codebook, Label
+from understudy.settings import Codebook, Label, Settings
 from understudy.study.conversion import Options, labels_of, make_project, refuse_repository
-from understudy.study.file import Study, StudyTask, as_text
+from understudy.study.file import Study, StudyArm, StudyTask, as_text
 from understudy.study.public import Item, Kind, kind_of, null_label, read_items, read_stats, with_groups
-from understudy.study.splitting import Roles, assign_paired
+from understudy.study.splitting import Roles, assign_paired, assign_pool, drawn_pool
 from understudy.teacher import RecordedTeacher
 
 OWN = "own"
@@ -68,16 +69,21 @@ class TaughtTask:
     cache: Path
 
     def open(self, overrides: Mapping[str, str]) -> Project:
-        """The project with an arm's settings; asks no teacher that costs money.
+        """The project with an arm's settings and all its labels; asks no teacher that costs money.
 
         Raises
         ------
         UserError
             If labels are missing that would have to be paid for.
         """
+        project = self.open_unlabelled(overrides)
+        _label(project)
+        return project
+
+    def open_unlabelled(self, overrides: Mapping[str, str]) -> Project:
+        """The project with an arm's settings and the labels that it has so far."""
         project = Project.open(self.folder, {**self.settings, **overrides})
         project.encoder = load_encoder(project.settings.embedding, self.cache)
-        _label(project)
         return project
 
 
@@ -102,7 +108,8 @@ def open_task(study: Study, task: StudyTask, work: Path) -> tuple[TaughtTask, ..
             f"the data of task `{task.title}` are missing: {place or 'no folder of public sets is named'}.",
             "Name their folder with `--data`, or in the study file as `study.data`.",
         )
-    settings = as_text({"trust.enabled": False, **study.file.settings, **task.settings})
+    shared = {} if task.gold is None else {"gold.share_demo_dev": True}
+    settings = as_text({"trust.enabled": False, **shared, **study.file.settings, **task.settings})
     cache = work / "embeddings"
     if task.project is not None:
         return (TaughtTask(task.title, OWN, Project.open(place).settings.teacher.name, place, settings, cache),)
@@ -110,6 +117,33 @@ def open_task(study: Study, task: StudyTask, work: Path) -> tuple[TaughtTask, ..
         TaughtTask(task.title, choice, model, folder, settings, cache)
         for choice, model, folder in _write_set(study, task, place, work / "tasks" / task.title)
     )
+
+
+def overrides_of(taught: TaughtTask, arm: StudyArm) -> dict[str, str]:
+    """An arm's settings on a task, as `TaughtTask.open` takes them.
+
+    Raises
+    ------
+    UserError
+        If the arm changes what the teacher is asked, and its answers are recorded.
+    """
+    overrides = as_text(arm.settings)
+    if arm.other_questions:
+        settings = Project.open(taught.folder, {**taught.settings, **overrides}).settings
+        _refuse_recorded(taught, arm, settings)
+        if not arm.verbaliser:
+            labels = [label.model_copy(update={"verbalised": ""}).model_dump() for label in settings.codebook.labels]
+            overrides["codebook.labels"] = json.dumps(labels, ensure_ascii=False)
+    return overrides
+
+
+def _refuse_recorded(taught: TaughtTask, arm: StudyArm, settings: Settings) -> None:
+    if settings.teacher.kind == "recorded" and arm.needs_teacher:
+        raise UserError(
+            f"arm `{arm.name}` changes what the teacher is asked ({', '.join(arm.other_questions)}), but the answers "
+            f"of task `{taught.task}` are recorded: they were given to one question.",
+            "Measure it on a `project` whose teacher can be asked, or name other tasks in the arm's `tasks`.",
+        )
 
 
 def rank_teachers(task: Task, dev: Sequence[Item]) -> list[Candidate]:
@@ -153,8 +187,10 @@ def _write_set(study: Study, task: StudyTask, place: Path, folder: Path) -> Iter
     refuse_repository(folder)
     stats = read_stats(place)
     kind = kind_of(stats, task.as_texts)
-    roles = assign_paired(with_groups(list(read_items(place, kind))), np.random.default_rng(0))
-    ranked = rank_teachers(_task(roles, stats, kind), roles.dev)
+    items = with_groups(list(read_items(place, kind)))
+    paired = task.gold is None
+    roles = assign_paired(items, np.random.default_rng(0)) if task.gold is None else assign_pool(items, task.gold, 0)
+    ranked = rank_teachers(_task(roles, stats, kind), roles.dev if paired else roles.demo)
     if not ranked:
         raise UserError(
             f"{place}: no model was asked about the texts of this set.", "Choose a set with recorded labels."
@@ -162,7 +198,8 @@ def _write_set(study: Study, task: StudyTask, place: Path, folder: Path) -> Iter
     for choice in study.file.study.teachers:
         model = pick(ranked, choice)
         made = folder / re.sub(r"[^\w.-]+", "-", model)
-        make_project(place, made, roles.taught_by(model), model, Options(as_texts=task.as_texts))
+        taught = roles.taught_by(model) if paired else drawn_pool(roles.taught_by(model), task.pool, 0)
+        make_project(place, made, taught, model, Options(as_texts=task.as_texts))
         yield choice, model, made
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -104,10 +104,22 @@ def _say_trust(project: Project) -> None:
         project.listener.say(line)
 
 
-class Loop:
-    """One learning loop, as far as it is; made from what the journal has of it."""
+def _watch_nothing(number: int, student: Student | None) -> None:
+    del number, student
 
-    def __init__(self, project: Project, journal: Journal) -> None:
+
+class Loop:
+    """One learning loop, as far as it is; made from what the journal has of it.
+
+    Parameters
+    ----------
+    journal : has its rounds; need not be the project's, which has the labels.
+    watch : called with every round that is finished from now on, and its student (None where nothing was labelled).
+    """
+
+    def __init__(
+        self, project: Project, journal: Journal, watch: Callable[[int, Student | None], None] = _watch_nothing
+    ) -> None:
         if not project.candidates:
             raise UserError("the pool holds no text to choose from.", "Name the files in `data.pool`.")
         _refuse_unknown_price(project)
@@ -120,6 +132,7 @@ class Loop:
         self._row_of = {document.id: row for row, document in enumerate(project.candidates)}
         self._school = School(project)
         self._chooser = Chooser(project, project.loop, project.candidates)
+        self._watch = watch
         self._students: dict[int, Student | None] = {}
         self._codes: dict[int, Codes | None] = {}
         self._recall()
@@ -136,9 +149,7 @@ class Loop:
 
     def propose_demonstrations(self) -> None:
         """Where no gold text may be shown to the teacher, write texts that a person can confirm as demonstrations."""
-        path = propose(
-            self.project, self._student(len(self.rounds) - 1), list(self._by_id().values()), self.annotations
-        )
+        path = propose(self.project, self.student(len(self.rounds) - 1), list(self._by_id().values()), self.annotations)
         if path is not None:
             self.project.listener.say(
                 f"`{path}`: texts for a person to label. Once the label column is filled in, they are demonstrations: "
@@ -153,7 +164,7 @@ class Loop:
 
     def _choose(self) -> None:
         number = len(self.rounds)
-        student = self._student(number - 1) if number else None
+        student = self.student(number - 1) if number else None
         chosen = self._chooser.choose(number, self._size(), self._strategy(number, student), self._taken(), student)
         self.journal.add_round(chosen).result()
         self.rounds.append(chosen)
@@ -169,7 +180,7 @@ class Loop:
 
     def _judge(self) -> None:
         number = len(self.results)
-        student = self._student(number)
+        student = self.student(number)
         score = self._school.score(student)
         before = self._said(number - 1) if number else None
         kappa = self._school.agreement(before, self._said(number), set(self.annotations))
@@ -192,6 +203,7 @@ class Loop:
         self.journal.add_round_result(self.project.loop, number, json.dumps(asdict(result))).result()
         self.results.append(result)
         tell(self.project, self.results)
+        self._watch(number, student)
 
     def _payoff(self, number: int) -> PayoffTest | None:
         is_due = number > 0 and number % self._settings.test_every == 0
@@ -227,7 +239,7 @@ class Loop:
         left_usd = self._settings.budget_usd - self.results[-1].cost_usd
         return min(n, int(left_usd * last.n_asked / self.results[-1].cost_usd))
 
-    def _student(self, number: int) -> Student | None:
+    def student(self, number: int) -> Student | None:
         """Of a finished or answered round, trained again if need be; only the last two are kept."""
         if number not in self._students:
             documents = [document for chosen in self.rounds[: number + 1] for document in self._documents(chosen)]
@@ -239,7 +251,7 @@ class Loop:
     def _said(self, number: int) -> Codes | None:
         if number not in self._codes:
             self._codes = {n: one for n, one in self._codes.items() if abs(n - number) == 1}
-            self._codes[number] = self._school.codes(self._student(number))
+            self._codes[number] = self._school.codes(self.student(number))
         return self._codes[number]
 
     def _taken(self) -> NDArray[np.intp]:

@@ -15,16 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.acquisition import Arm, equal_label_sets, judge
+from understudy.errors import UserError
 from understudy.evaluation import Counts, cohen_kappa, compare, headline_interval, headline_score
 from understudy.evaluation.finite import finite_or_none
 from understudy.pipeline.judging import groups_of
 from understudy.pipeline.sources import TrainingSet, human_set, labelled_set
+from understudy.pipeline.tuning import tuned_thresholds
 from understudy.pipeline.validation import count_values, headline_of
 from understudy.records import Annotation, Document, Role, Round
 from understudy.report.data import PayoffTest
 
 if TYPE_CHECKING:
     from understudy.pipeline.project import Project
+    from understudy.settings import StudentSettings
     from understudy.student import Student
 
 STOP_SET = 2000
@@ -32,6 +35,10 @@ N_DRAWS = 3
 """Of the labels that stand for the batches in a test of choosing, because one draw scatters."""
 
 Codes = NDArray[np.integer] | NDArray[np.bool_]
+
+
+LEARN_IN_STEPS = ("encoder", "decoder-lora")
+"""Students that weigh each batch of labels while they train."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +75,46 @@ class School:
 
         if not lessons.documents:
             return None
-        settings = self.project.settings
-        kind = settings.learn.student
-        student = settings.student if kind == "same" else settings.student.model_copy(update={"kind": kind})
-        made = make_student(student, self.project.task, self.project.encoder, settings.project.seed + number)
-        return made.fit(lessons.documents, lessons.targets, dev=self._dev_lessons, answers=lessons.answers)
+        project = self.project
+        seed = project.settings.project.seed + number
+        made = make_student(self._student_settings, project.task, project.encoder, seed)
+        student = made.fit(
+            lessons.documents, lessons.targets, self._weights(lessons), dev=self._dev_lessons, answers=lessons.answers,
+            uncertain=lessons.uncertain,
+        )  # fmt: skip
+        if project.settings.learn.tune_threshold:
+            student.set_thresholds(tuned_thresholds(project, student.predict_proba(self.dev), self.dev))
+        return student
+
+    @cached_property
+    def _student_settings(self) -> StudentSettings:
+        """Of the students of the rounds; those that learn in steps reweigh by themselves."""
+        own, learn = self.project.settings.student, self.project.settings.learn
+        update: dict[str, object] = {} if learn.student == "same" else {"kind": learn.student}
+        if learn.reweight:
+            update |= {
+                "encoder": own.encoder.model_copy(update={"reweight": True}),
+                "decoder": own.decoder.model_copy(update={"reweight": True}),
+            }
+        return own.model_copy(update=update)
+
+    def _weights(self, lessons: TrainingSet) -> NDArray[np.float64] | None:
+        """Of the labels, for students that learn in one go; None where all count the same.
+
+        Raises
+        ------
+        UserError
+            If labels shall be weighed and there is no gold dev, or the student tags words in one go.
+        """
+        project = self.project
+        if not project.settings.learn.reweight or self._student_settings.kind in LEARN_IN_STEPS:
+            return None
+        if not self.dev or project.task.marks_spans:
+            raise UserError(
+                "`learn.reweight` needs gold dev texts, and for spans a student that is trained in steps.",
+                'Label texts for gold dev, set `student.kind = "encoder"`, or turn it off.',
+            )
+        return _reweighted(project, lessons, self.dev)
 
     @cached_property
     def _dev_lessons(self) -> tuple[Sequence[Document], NDArray[np.float64]] | None:
@@ -146,3 +188,23 @@ class School:
 
     def _counts(self, student: Student) -> Counts:
         return count_values(self.project.task, self.dev, student.predict(self.dev))
+
+
+def _reweighted(project: Project, lessons: TrainingSet, dev: Sequence[Document]) -> NDArray[np.float64]:
+    """Weights of labels by whether they pull where the human labels of gold dev pull, shape (n,), mean 1."""
+    from understudy.student.noise import RECIPES, Human, Known, NoisyLabels
+
+    def encoded(documents: Sequence[Document]) -> NDArray[np.float64]:
+        return project.encoder.encode([document.text for document in documents]).astype(np.float64)
+
+    alike = np.ones(len(lessons.documents))
+    labels = NoisyLabels(
+        vectors=encoded(lessons.documents),
+        given=project.task.encode([project.task.vote(said).value for said in lessons.answers]),
+        shares=lessons.targets,
+        consistency=alike,
+        trust=alike,
+        is_exclusive=project.task.is_exclusive,
+    )
+    human = Human(encoded(dev), human_set(project, dev).targets)
+    return RECIPES["reweighting"].teach(Known(labels, human, 1.0, np.random.default_rng(0))).weights

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from understudy.settings import LearnSettings
 
 LOOP_VERSION = 1
-CHOICE_DEPENDS_ON = {"strategy", "start", "random_share", "test_every", "student", "sub_pool", "keywords", "reduce"}
+CHOICE_DEPENDS_ON = {
+    "strategy", "start", "random_share", "test_every", "student", "sub_pool", "keywords", "reduce", "reweight",
+    "tune_threshold",
+}  # fmt: skip
 """Settings of which another value begins another loop; budgets and rules to stop only end it sooner or later."""
 
 
