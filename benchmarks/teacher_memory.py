@@ -5,7 +5,9 @@ and a journal on disk; afterwards a journal of that many rows is written, opened
 
 The last line is one JSON object: `calls`; `mib_after_warm_up` and `mib_at_end`, resident memory after a tenth of the
 calls and after all; `growth_mib` between them; `open_files_at_end` more than before; and for the large journal its
-`rows`, `open_s`, `spent_s` (adding up all costs) and `open_growth_mib`.
+`rows` (requests, as many replies and annotations), its size `gib`, `open_s`, `spent_s` (what was spent so far, in
+dollars and tokens), `open_growth_mib`, and, for whoever reads every annotation, `annotations_s` and
+`annotations_growth_mib`.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ import numpy as np
 
 from understudy.codebook import Codebook, Label, task_of
 from understudy.journal import Journal
-from understudy.records import Document, Reply, Request
+from understudy.records import Annotation, Document, Outcome, Provenance, Reply, Request
 from understudy.settings import DataSettings, TeacherSettings
 from understudy.teacher import LanguageModelTeacher, PromptPlan, Scripted
 
@@ -66,22 +68,40 @@ def calls(folder: Path, n_calls: int) -> dict[str, object]:
 
 def rows(folder: Path, n_rows: int) -> dict[str, object]:
     path = folder / "rows.sqlite"
-    with Journal.open(path) as journal:
-        for some in chunks(n_rows):
-            last = [journal.intend(Request(key, key[:8], 0, 0, "m", "{}"), 0.001) for key in some]
-            last += [journal.settle(Reply(key, "{}", "m", 100, 5, 0.0001)) for key in some]
-            last[-1].result()
+    write_rows(path, n_rows)
     before, started = resident_mib(), time.perf_counter()
     with Journal.open(path) as journal:
         open_s = time.perf_counter() - started
         started = time.perf_counter()
         spent = journal.spent_usd()
+        journal.spent_tokens()
         spent_s = time.perf_counter() - started
         assert abs(spent - n_rows * 0.0001) < 1e-6 * n_rows, spent
         growth = resident_mib() - before
+        started = time.perf_counter()
+        annotations = journal.annotations("m", "codebook", "prompt", TASK.from_json)
+        annotations_s = time.perf_counter() - started
+        assert len(annotations) == n_rows
     return {
-        "rows": n_rows, "open_s": round(open_s, 2), "spent_s": round(spent_s, 2), "open_growth_mib": round(growth, 1)
+        "rows": n_rows, "gib": round(path.stat().st_size / MIB / 1024, 2), "open_s": round(open_s, 3),
+        "spent_s": round(spent_s, 4), "open_growth_mib": round(growth, 1), "annotations_s": round(annotations_s, 1),
+        "annotations_growth_mib": round(resident_mib() - before - growth, 1),
     }  # fmt: skip
+
+
+def write_rows(path: Path, n_rows: int) -> None:
+    body = json.dumps({"messages": "a question of some length " * 20})
+    with Journal.open(path) as journal:
+        for some in chunks(n_rows):
+            last = [journal.intend(Request(key, key[:8], 0, 0, "m", body), 0.001) for key in some]
+            last += [journal.settle(Reply(key, "{}", "m", 100, 5, 0.0001)) for key in some]
+            journal.add_annotations([annotation(key) for key in some], TASK.to_json).result()
+            last[-1].result()
+
+
+def annotation(key: str) -> Annotation:
+    who = Provenance("m", "m", "codebook", "prompt", (key,))
+    return Annotation(key[:16], key, Outcome.LABELLED, "pos", who, answers=("pos",), cost_usd=0.0001)
 
 
 def chunks(n_rows: int) -> Iterator[list[str]]:

@@ -51,6 +51,7 @@ from understudy.journal.rows import (
     validation_of,
     validation_row,
 )
+from understudy.journal.sums import SPENT_TOKENS, SPENT_USD
 from understudy.journal.writer import BUSY_TIMEOUT_S, Write, Writer, acquire, release
 from understudy.records import (
     Annotation,
@@ -252,12 +253,8 @@ class Journal:
         An attempt is of unknown end if neither a reply nor an unbilled failure is stored: the process died or the
         connection broke. Calls of unknown price count 0.
         """
-        ((paid, uncertain),) = self._read(
-            "select (select total(cost_usd) from replies), (select total(at_most_usd * max(0, attempt"
-            " - (select count(*) from replies where request_key = key)"
-            " - (select count(*) from failures where request_key = key and not is_maybe_billed))) from requests)"
-        )
-        return float(paid + uncertain)
+        ((usd,),) = self._read(SPENT_USD)
+        return float(usd)
 
     def usage(self, teacher: str) -> Usage:
         """What the calls of a teacher took so far."""
@@ -281,14 +278,8 @@ class Journal:
 
         A token has at least one byte, so this is never too little.
         """
-        ((counted, uncertain),) = self._read(
-            "select (select total(coalesce(prompt_tokens, (select length(cast(body as blob)) from requests where key ="
-            " request_key), 0) + coalesce(completion_tokens, length(cast(body as blob)))) from replies),"
-            " (select total(length(cast(body as blob)) * max(0, attempt"
-            " - (select count(*) from replies where request_key = key)"
-            " - (select count(*) from failures where request_key = key and not is_maybe_billed))) from requests)"
-        )
-        return int(counted + uncertain)
+        ((tokens,),) = self._read(SPENT_TOKENS)
+        return int(tokens)
 
     def add_annotations(self, annotations: Iterable[Annotation], encode: Encode) -> Future[None]:
         """Append annotations; `encode` turns a value into JSON (`Task.to_json`)."""
@@ -297,12 +288,12 @@ class Journal:
 
     def annotations(self, teacher: str, codebook: str, prompt: str, decode: Decode) -> dict[str, Annotation]:
         """The latest annotation of each document under one teacher, codebook and prompt, by document id."""
-        rows = self._read(
-            _selection(ANNOTATION_COLUMNS, "annotations where teacher = ? and codebook = ? and prompt = ? order by id"),
-            (stored(teacher), codebook, prompt),
+        query = _selection(
+            ANNOTATION_COLUMNS, "annotations where teacher = ? and codebook = ? and prompt = ? order by id"
         )
-        latest = {row[0]: row for row in rows}
-        return {read(document_id): annotation_of(row, decode) for document_id, row in latest.items()}
+        with self._reads() as connection:
+            rows = connection.execute(query, (stored(teacher), codebook, prompt))
+            return {read(row[0]): annotation_of(row, decode) for row in rows}
 
     def codebooks_annotated(self, document_ids: Iterable[str], teacher: str) -> tuple[str, ...]:
         """Digests of the codebooks under which a teacher gave some of these documents a value, oldest first."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from understudy.errors import StoreError
+from understudy.journal.sums import keep_sums
 
 APPLICATION_ID = 0x556E6453
 """Stands in the file's header (``UndS``) and tells a journal from other SQLite files."""
@@ -118,6 +119,11 @@ def search_trials(connection: sqlite3.Connection) -> None:
     connection.execute("create index trials_by_search on trials (search)")
 
 
+def running_sums(connection: sqlite3.Connection) -> None:
+    """What has been spent, without adding up all replies at every start."""
+    keep_sums(connection)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     first_tables,
     flags_and_validations,
@@ -127,6 +133,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     uncertain_spans,
     monitoring_looks,
     search_trials,
+    running_sums,
 )
 
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import astuple
 from datetime import UTC, datetime
+from sys import intern
 from typing import Any
 
 from understudy.records import (
@@ -130,17 +131,23 @@ def annotation_of(row: Sequence[Any], decode: Decode) -> Annotation:
         outcome=Outcome(outcome),
         value=_decoded(value, decode),
         provenance=Provenance(
-            read(teacher), read(model), codebook, prompt, tuple(json.loads(keys)), tuple(json.loads(shown)), at
+            intern(read(teacher)),
+            intern(read(model)),
+            intern(codebook),
+            intern(prompt),
+            _items(keys),
+            _items(shown),
+            at,
         ),
-        answers=tuple(answer for each in json.loads(answers) if (answer := decode(each)) is not None),
+        answers=tuple(answer for each in _items(answers) if (answer := decode(each)) is not None),
         n_asked=n_asked,
         consistency=consistency,
         confidence=confidence,
         trust=trust,
         cost_usd=cost_usd,
         reason=read(reason),
-        flags=tuple(json.loads(flags)),
-        uncertain=tuple(Span(*span) for span in json.loads(uncertain)),
+        flags=_items(flags),
+        uncertain=tuple(Span(*span) for span in _items(uncertain)),
     )
 
 
@@ -199,6 +206,11 @@ def human_label_of(row: Sequence[Any], decode: Decode) -> HumanLabel:
     """The record of `HUMAN_LABEL_COLUMNS`."""
     document_id, sha, value, annotator, source, at = row
     return HumanLabel(read(document_id), sha, _decoded(value, decode), read(annotator), read(source), at)
+
+
+def _items(column: str) -> tuple[Any, ...]:
+    """The items of a JSON list, which most often is empty."""
+    return () if column == "[]" else tuple(json.loads(column))
 
 
 def _value(value: Value | None, encode: Encode) -> str | None:

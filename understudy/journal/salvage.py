@@ -14,6 +14,7 @@ from pathlib import Path
 
 from understudy.errors import StoreError
 from understudy.journal.opening import HEADER, MAGIC, create, expected_size
+from understudy.journal.sums import recount
 
 BY_NUMBER = (
     "replies", "failures", "annotations", "human_labels", "gold_roles", "runs", "validations", "batch_events", "rounds",
@@ -76,6 +77,7 @@ def _copy_rows(damaged: Path, new: Path) -> dict[str, int]:
                 places = ", ".join("?" for _ in row)
                 n += sink.execute(f"insert or ignore into {table} ({columns}) values ({places})", row).rowcount  # noqa: S608  # constants
             saved[table] = n
+        recount(sink)
         sink.commit()
         sink.execute("pragma wal_checkpoint(truncate)")
     return {table: n for table, n in saved.items() if n}
