@@ -14,6 +14,7 @@ from understudy.student import load_student, make_student
 from understudy.student.kinds import OF_SPANS
 
 ANIMALS, COLOURS = ("cat", "dog"), ("red", "green")
+PAIRS = [("cat", "very"), ("very", "dog"), ("dog", "film"), ("film", "cat")]
 PLAIN = ("the", "film", "was", "very", "good", "and", "not", "big")
 
 
@@ -132,6 +133,23 @@ class SpanContract:
         certain = self.fitted(documents, answers=answers, student=sure)
         assert certain.predict_proba(documents[:1])[0, 0] == 0  # no word that counts is an animal
 
+    def test_a_wrong_span_in_an_uncertain_stretch_changes_nothing_that_is_learned(self):
+        documents = [text_with_spans(("the", *animal, "was", "red", "and"), i) for i, animal in enumerate(PAIRS * 8)]
+        sure = [tuple(s for s in d.value if s.label == "colour") for d in documents]
+        uncertain = [tuple(s for s in d.value if s.label == "animal") for d in documents]
+        wrong = [tuple(Span(s.start, s.end, "colour", s.text) for s in spans) for spans in uncertain]
+        answers = [(mistake + said,) for mistake, said in zip(wrong, sure, strict=True)]
+        masked = self.fitted(documents, answers=answers, uncertain=uncertain)
+        without = self.fitted(documents, answers=[(said,) for said in sure], uncertain=uncertain)
+        for one, other in zip(masked.token_scores(documents), without.token_scores(documents), strict=True):
+            np.testing.assert_array_equal(one, other)
+        misled = self.fitted(documents, answers=answers)
+        assert misled.predict(documents)[0] == answers[0][0]
+
+    def test_an_uncertain_stretch_for_every_document_is_asked_for(self):
+        with pytest.raises(ValueError, match="uncertain has 1 entries for 2 documents"):
+            self.fitted(toy(2), uncertain=[()])
+
     def test_thresholds_leave_labels_out(self):
         test = toy(10, seed=1)
         student = self.fitted().set_thresholds(np.array([1.0, np.nan]))
@@ -194,7 +212,7 @@ class SpanContract:
             student.decode(np.ones((1, 2)))
 
     def test_wrong_answers_are_refused(self):
-        with pytest.raises(ValueError, match="1 answers for 2 documents"):
+        with pytest.raises(ValueError, match="answers has 1 entries for 2 documents"):
             self.make().fit(toy(2), np.zeros((2, 2)), answers=[()])
 
     @pytest.mark.parametrize("scheme", ["bio", "bioes"])

@@ -196,6 +196,8 @@ def fingerprint(project: Project, arm: Arm) -> str:
         ).encode()
     )  # fmt: skip
     state.update(np.ascontiguousarray(arm.source.targets).tobytes())
+    if any(arm.source.uncertain):
+        state.update(str(arm.source.uncertain).encode("utf-8", "surrogatepass"))
     if settings.student.noise != "off":
         state.update(_noise_state(project, arm).encode())
     return state.hexdigest()

@@ -94,7 +94,10 @@ def fit_on(lessons: Lessons, recipe: Recipe | None, may_learn: BoolArray, worksp
     dev = (allowed, human_set(project, allowed).targets) if allowed else None
     if recipe is None:
         drawn = lessons.drawn
-        return student.fit(drawn.documents, drawn.targets, dev=dev, workspace=workspace, answers=drawn.answers)
+        return student.fit(
+            drawn.documents, drawn.targets, dev=dev, workspace=workspace, answers=drawn.answers,
+            uncertain=drawn.uncertain,
+        )  # fmt: skip
     taught = lessons.teach(recipe, may_learn)
     return student.fit(taught.documents, taught.targets, taught.weights, dev=dev, workspace=workspace)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.records import Annotation, Document, Outcome, Role, Value
+from understudy.records import Annotation, Document, Outcome, Role, Span, Value
 
 if TYPE_CHECKING:
     from understudy.pipeline.project import Project
@@ -29,11 +29,13 @@ class TrainingSet:
     documents : n documents.
     answers : what was said about each of them, at least one value; several where a teacher was asked repeatedly.
     targets : shape (n, K), in [0, 1]; rows of a classification add up to 1.
+    uncertain : stretches of each of them from which nothing is learned.
     """
 
     documents: tuple[Document, ...]
     answers: tuple[tuple[Value, ...], ...]
     targets: FloatArray
+    uncertain: tuple[tuple[Span, ...], ...]
 
     def take(self, rows: Sequence[int] | NDArray[np.intp]) -> TrainingSet:
         """The documents at these positions."""
@@ -41,6 +43,7 @@ class TrainingSet:
             tuple(self.documents[row] for row in rows),
             tuple(self.answers[row] for row in rows),
             self.targets[np.asarray(rows, dtype=np.intp)],
+            tuple(self.uncertain[row] for row in rows),
         )
 
     def joined(self, other: TrainingSet) -> TrainingSet:
@@ -49,6 +52,7 @@ class TrainingSet:
             self.documents + other.documents,
             self.answers + other.answers,
             np.concatenate([self.targets, other.targets]),
+            self.uncertain + other.uncertain,
         )
 
 
@@ -56,7 +60,7 @@ def human_set(project: Project, documents: Sequence[Document]) -> TrainingSet:
     """Gold documents with their human labels; raises ValueError if one has none."""
     values = [_known(document.value, document.id) for document in documents]
     targets = project.task.encode(values).astype(np.float64)
-    return TrainingSet(tuple(documents), tuple((value,) for value in values), targets)
+    return TrainingSet(tuple(documents), tuple((value,) for value in values), targets, ((),) * len(values))
 
 
 def teacher_set(project: Project, annotations: Mapping[str, Annotation]) -> TrainingSet:
@@ -71,7 +75,8 @@ def labelled_set(project: Project, documents: Sequence[Document], annotations: M
     """Those of the documents that the teacher labelled, in the order given."""
     kept = _labelled(documents, annotations)
     answers = [_answers(project, annotations[document.id]) for document in kept]
-    return TrainingSet(tuple(kept), tuple(answers), project.task.shares(answers))
+    uncertain = tuple(annotations[document.id].uncertain for document in kept)
+    return TrainingSet(tuple(kept), tuple(answers), project.task.shares(answers), uncertain)
 
 
 def teacher_and_human(project: Project, teacher: TrainingSet, human: TrainingSet) -> tuple[TrainingSet, int]:

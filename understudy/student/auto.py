@@ -79,6 +79,7 @@ class AutoStudent(Student):
                 None if dev is None else (dev.documents, dev.targets),
                 tell.step,
                 answers=examples.answers,
+                uncertain=examples.uncertain,
             )
             tell.finished()
         evidence = [_evidence(name, student, dev) for name, student in candidates.items()]

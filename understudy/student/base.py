@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from understudy.codebook import Task
 from understudy.embedding import Encoder
 from understudy.errors import UserError
-from understudy.records import Document, Value
+from understudy.records import Document, Span, Value
 from understudy.settings import EmbeddingSettings, StudentSettings
 from understudy.student.folder import StudentFile, StudentFiles, write_folder
 from understudy.student.temperature import temper
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 Answers = Sequence[Sequence[Value]]
 """What was said about each document; nothing where nobody knows."""
+
+Uncertain = Sequence[Sequence[Span]]
+"""Stretches of each document of which nobody knows what they are."""
 
 SUM_TOLERANCE = 1e-6
 
@@ -42,12 +45,14 @@ class Examples(NamedTuple):
     targets : shape (n, K), columns in codebook order, in [0, 1]; rows sum to 1 where labels exclude each other.
     weights : shape (n,), >= 0, mean 1.
     answers : n sequences of values.
+    uncertain : n sequences of spans.
     """
 
     documents: Sequence[Document]
     targets: FloatArray
     weights: FloatArray
     answers: Answers
+    uncertain: Uncertain
 
 
 class Labelled(NamedTuple):
@@ -112,6 +117,7 @@ class Student(BaseEstimator, ABC):  # type: ignore[misc]
         on_progress: Report | None = None,
         workspace: Path | None = None,
         answers: Answers | None = None,
+        uncertain: Uncertain | None = None,
     ) -> Self:
         """Learn from documents and soft targets; students of spans learn from the answers instead.
 
@@ -128,6 +134,8 @@ class Student(BaseEstimator, ABC):  # type: ignore[misc]
         answers : what was said about each document, several values where it was said repeatedly; a document without
             any counts for nothing. None takes the documents' own values, as for `dev`. Only students of spans read it,
             and of `targets` they take the labels present and no more.
+        uncertain : stretches of each document at whose words a student of spans learns nothing, whatever the answers
+            say there; their labels do not matter. None: no such stretch.
 
         Raises
         ------
@@ -136,8 +144,8 @@ class Student(BaseEstimator, ABC):  # type: ignore[misc]
         ValueError
             If shapes or ranges are not as above.
         """
-        examples = _examples(self.task, documents, targets, sample_weight, answers)
-        checked_dev = None if dev is None or not len(dev[0]) else _examples(self.task, dev[0], dev[1], None, None)
+        examples = _examples(self.task, documents, targets, sample_weight, answers, uncertain)
+        checked_dev = None if dev is None or not len(dev[0]) else _examples(self.task, dev[0], dev[1])
         self.thresholds_ = np.full(len(self.task.labels), np.nan)
         self.temperature_ = 1.0
         self.remarks_ = tuple(_remarks(self.task, examples))
@@ -311,8 +319,9 @@ def _examples(
     task: Task,
     documents: Sequence[Document],
     targets: FloatArray,
-    sample_weight: FloatArray | None,
-    answers: Answers | None,
+    sample_weight: FloatArray | None = None,
+    answers: Answers | None = None,
+    uncertain: Uncertain | None = None,
 ) -> Examples:
     weights = np.ones(len(documents)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     targets = np.asarray(targets, dtype=np.float64)
@@ -320,8 +329,11 @@ def _examples(
     _refuse_ranges(task, targets, weights)
     if answers is None:
         answers = [() if document.value is None else (document.value,) for document in documents]
-    if len(answers) != len(documents):
-        raise ValueError(f"there are {len(answers)} answers for {len(documents)} documents")
+    if uncertain is None:
+        uncertain = [()] * len(documents)
+    for name, given in (("answers", answers), ("uncertain", uncertain)):
+        if len(given) != len(documents):
+            raise ValueError(f"{name} has {len(given)} entries for {len(documents)} documents")
     counts = np.flatnonzero(weights > 0)
     if not len(counts):
         raise UserError(
@@ -335,6 +347,7 @@ def _examples(
         targets[counts],
         kept / kept.mean(),
         [answers[int(row)] for row in counts],
+        [uncertain[int(row)] for row in counts],
     )
 
 

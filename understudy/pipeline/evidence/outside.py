@@ -184,7 +184,7 @@ def _fitted(project: Project, lesson: TrainingSet) -> Student:
 
     settings = project.settings
     student = make_student(settings.student, project.task, project.encoder, settings.project.seed)
-    return student.fit(lesson.documents, lesson.targets, answers=lesson.answers)
+    return student.fit(lesson.documents, lesson.targets, answers=lesson.answers, uncertain=lesson.uncertain)
 
 
 def _outside(

@@ -107,10 +107,15 @@ class SpanStudent(Student):
         return read_words(tokens, [document.text for document in examples.documents], is_whole=self.is_whole_)
 
     def _shares(self, examples: Examples, read: Sequence[Words]) -> tuple[list[FloatArray], int]:
-        """Targets at the words of each text, shape (words, layers, tags); and the spans that found no words."""
+        """Targets at the words of each text, shape (words, layers, tags), and the spans that found no words.
+
+        All 0 at words that an uncertain stretch touches: they count for nothing.
+        """
         found, lost = [], 0
-        for words, answers in zip(read, examples.answers, strict=True):
+        for words, answers, uncertain in zip(read, examples.answers, examples.uncertain, strict=True):
             shares, without_place = self.tags.shares([self._tagged(words, said) for said in answers], len(words))
+            for stretch in uncertain:
+                shares[slice(*words.covered(stretch.start, stretch.end))] = 0
             found.append(shares)
             lost += without_place
         return found, lost
