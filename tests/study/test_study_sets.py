@@ -83,6 +83,19 @@ def test_best_and_median_teacher_stand_on_the_same_split(tmp_path, tiny_bert):
     assert projects[0].settings.codebook.positive == "yes"
 
 
+def test_texts_without_a_human_label_are_taught_by_whom_the_file_names(tmp_path, tiny_bert):
+    write_set(tmp_path / "sets" / "one")
+    rows = [{"id": f"u{i}", "text": f"unread {i}", "llm": {"jury": "yes"}} for i in range(5)]
+    path = tmp_path / "sets" / "one" / "llm_only_train.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    study = study_of(tmp_path, f'[settings]\n"embedding.model" = {json.dumps(str(tiny_bert))}\n')
+    task = study.file.tasks[0].model_copy(update={"pool_teacher": "jury"})
+    best, _ = open_task(study, task, tmp_path / "work")
+    assert sorted(document.id for document in best.open({}).pool) == ["u0", "u1", "u2", "u3", "u4"]
+    with pytest.raises(UserError, match="`nobody` answered no text"):
+        open_task(study, task.model_copy(update={"pool_teacher": "nobody"}), tmp_path / "work")
+
+
 def test_missing_data_are_named(tmp_path):
     study = study_of(tmp_path)
     assert missing_tasks(study) == {"one": str((tmp_path / "sets").resolve() / "one")}

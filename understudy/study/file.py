@@ -49,6 +49,10 @@ class StudyTask(Table):
         "a model labelled is the pool. Empty: people and the teacher label the same texts, and there is no pool.",
     )
     pool: int | None = Field(None, ge=1, description="With `gold`: texts of the pool at most, drawn by lot.")
+    pool_teacher: str = Field(
+        "",
+        description="Of a set: whose answers teach the texts that people did not label; empty: those are left out.",
+    )
     settings: Overrides = Field({}, description=OVERRIDES)
 
     @model_validator(mode="after")
@@ -59,6 +63,8 @@ class StudyTask(Table):
             raise ValueError("`gold` and `pool` are for a `set`; a project says it in its own settings")
         if self.pool is not None and self.gold is None:
             raise ValueError("`pool` needs `gold`: without it there is no pool")
+        if self.pool_teacher and (self.set is None or self.gold is not None):
+            raise ValueError("`pool_teacher` is for a `set` without `gold`")
         return self
 
     @property

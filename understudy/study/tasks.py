@@ -199,8 +199,20 @@ def _write_set(study: Study, task: StudyTask, place: Path, folder: Path) -> Iter
         model = pick(ranked, choice)
         made = folder / re.sub(r"[^\w.-]+", "-", model)
         taught = roles.taught_by(model) if paired else drawn_pool(roles.taught_by(model), task.pool, 0)
+        if task.pool_teacher:
+            taught = replace(taught, pool=_unlabelled(items, task.pool_teacher, place))
         make_project(place, made, taught, model, Options(as_texts=task.as_texts))
         yield choice, model, made
+
+
+def _unlabelled(items: Sequence[Item], model: str, place: Path) -> tuple[Item, ...]:
+    """The texts without a human label that a model answered, with its answers."""
+    found = tuple(item.taught_by(model) for item in items if item.label is None and model in item.said)
+    if not found:
+        raise UserError(
+            f"{place}: `{model}` answered no text that people did not label.", "Name another `pool_teacher`, or none."
+        )
+    return found
 
 
 def _task(roles: Roles, stats: Any, kind: Kind) -> Task:
