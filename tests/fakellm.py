@@ -133,11 +133,16 @@ def _writes(content: bytes, is_billed: bool = True) -> Action:
 
 
 class FakeLLM:
-    """The server. `ledger` holds (call, is_billed) in order of arrival; `peak` is how many were open at once."""
+    """The server. `ledger` holds (call, is_billed) in order of arrival; `peak` is how many were open at once.
+
+    `listed` is what a GET is answered, the list of models, and `looked` where it went; 404 if it is None.
+    """
 
     def __init__(self, script: Script, write_down: Callable[[Call, bool], None] = lambda call, is_billed: None) -> None:
         self.script = script
         self.ledger: list[tuple[Call, bool]] = []
+        self.listed: str | None = None
+        self.looked: list[str] = []
         self.n_open = self.peak = 0
         self.port = 0
         self._write_down = write_down
@@ -169,6 +174,10 @@ class FakeLLM:
             writer.close()
 
     async def _serve_call(self, headers, body, writer) -> None:
+        if headers[":method"] == "GET":
+            self.looked.append(headers[":path"])
+            writer.write(reply("{}", 404) if self.listed is None else reply(self.listed))
+            return
         call = Call(len(self.ledger), headers, body, time.monotonic())
         action = self.script(call)
         self.ledger.append((call, action.is_billed))
@@ -184,7 +193,7 @@ class FakeLLM:
 async def _read(reader) -> tuple[dict[str, str], str]:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     headers = dict(line.lower().split(": ", 1) for line in head[1:] if ": " in line)
-    headers[":path"] = head[0].split(" ")[1]
+    headers[":method"], headers[":path"] = head[0].split(" ")[:2]
     body = await reader.readexactly(int(headers.get("content-length", 0)))
     return headers, body.decode()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -19,7 +20,7 @@ from understudy.errors import BudgetSpent, TeacherError, UserError
 from understudy.journal import Journal
 from understudy.records import Document, Outcome
 from understudy.settings import DataSettings, TeacherSettings
-from understudy.teacher import LanguageModelTeacher, OpenAICompatible, PromptPlan
+from understudy.teacher import Anthropic, Gemini, LanguageModelTeacher, OpenAICompatible, PromptPlan
 from understudy.teacher.patience import Clock
 
 TASK = task_of(Codebook(labels=(Label(name="pos"), Label(name="neg"))))
@@ -166,12 +167,57 @@ def test_p06_key_revoked_in_mid_run_keeps_what_is_paid(path):
     assert set(outcomes(annotations)) == {Outcome.LABELLED}
 
 
-def test_p07_unknown_model_fails_fast(path):
-    with serving(in_turn(status(404, '{"error": {"message": "model `m` not found"}}'))) as fake:
-        error = stopped(fake.url, path, concurrency=1)
+NO_MODEL = '{"error": {"message": "the model does not exist", "code": "model_not_found"}}'
+
+
+@pytest.mark.parametrize("number", [404, 400])
+def test_p07_unknown_model_fails_fast_and_close_names_are_suggested(path, number):
+    with serving(in_turn(status(number, NO_MODEL))) as fake:
+        fake.listed = json.dumps({"data": [{"id": name} for name in ("tiny-chat-2", "tiny-chat-1", "embedder", 7)]})
+        error = stopped(fake.url, path, concurrency=1, model="tiny-chat")
+        assert fake.looked == ["/v1/models"]
     assert len(fake.calls) == 1
-    assert "`m` not found" in error.message
+    assert "does not exist" in error.message
     assert "teacher.model" in error.hint
+    (meant,) = re.findall("Did you mean (.*), which the endpoint offers", error.hint)
+    assert set(meant.split(" or ")) == {"`tiny-chat-1`", "`tiny-chat-2`"}
+    assert error.exit_code == 4
+    with Journal.open(path) as journal:
+        assert (journal.spent_usd(), journal.counts()["replies"]) == (0.0, 0)
+
+
+def test_p07_many_workers_ask_for_the_list_once_and_send_nothing_meanwhile(path):
+    with serving(in_turn(status(404, NO_MODEL))) as fake:
+        fake.listed = json.dumps({"data": [{"id": "quite-another"}]})
+        error = stopped(fake.url, path, n=200, concurrency=8)
+        assert len(fake.looked) == 1
+        assert len(fake.calls) <= 8 + 2
+    assert "The endpoint offers `quite-another`." in error.hint
+
+
+@pytest.mark.parametrize("listed", [None, "", "no JSON", "[]", '{"data": 7}'])
+def test_p07_without_a_list_the_table_of_prices_is_asked(path, listed):
+    with serving(in_turn(status(404, NO_MODEL))) as fake:
+        fake.listed = listed
+        error = stopped(fake.url, path, concurrency=1, model="gpt-4o-minni")
+        assert "`gpt-4o-mini`" in error.hint
+        assert "there are prices for" in error.hint
+        assert "Did you mean" not in stopped(fake.url, path, concurrency=1, model="gpt-4o-mini").hint
+
+
+@pytest.mark.parametrize(
+    ("kind", "listed", "address"),
+    [
+        (OpenAICompatible, {"data": [{"id": "m-1"}]}, "/v1/models"),
+        (Anthropic, {"data": [{"id": "m-1", "type": "model"}]}, "/v1/models?limit=1000"),
+        (Gemini, {"models": [{"name": "models/m-1"}]}, "/v1/models?pageSize=1000"),
+    ],
+)
+def test_p07_every_provider_lists_its_models_with_the_key(kind, listed, address):
+    with serving(in_turn(ok("pos"))) as fake:
+        fake.listed = json.dumps(listed)
+        assert asyncio.run(kind(fake.url, "m", KEY).models()) == ["m-1"]
+        assert fake.looked == [address]
 
 
 def test_p08_too_long_for_the_model_fails_one_document_at_once(path):

@@ -21,6 +21,7 @@ from understudy.prompts.schema import Schema
 from understudy.records import Outcome, Reply, Request
 from understudy.teacher.activity import Activity
 from understudy.teacher.identity import canonical, request_key
+from understudy.teacher.model_names import NOT_FOUND, meant_model
 from understudy.teacher.money import FREE, Budget, Charge, Prices, likely_tokens
 from understudy.teacher.pace import Pace
 from understudy.teacher.patience import Clock, Gate, backoff_s
@@ -172,6 +173,7 @@ class Driver:
         self._used: set[str] = set()
         self._has_reply = False
         self._failed_alike: tuple[str, int] = ("", 0)
+        self._meant: asyncio.Future[str] | None = None
 
     def stop(self) -> None:
         """Send nothing more; what is in flight is waited for and stored."""
@@ -380,7 +382,7 @@ class Driver:
     async def _despair_or_wait(self, failed: CallError, tries: _Tries) -> None:
         """Return when the call may be tried again; raise if it may not."""
         if failed.then is Then.STOP or (failed.kind == "unreachable" and not self._has_reply):
-            raise TeacherError(f"{self._teacher}: {failed.message}.", failed.hint) from None
+            raise TeacherError(f"{self._teacher}: {failed.message}.", await self._hint(failed)) from None
         if failed.then is Then.ASK_PLAINLY:
             raise failed
         if failed.then is Then.WAIT:
@@ -394,6 +396,15 @@ class Driver:
             raise failed
         if failed.then is Then.RETRY:
             await self._sleep(max(backoff_s(tries.n_failed, self._rng), failed.retry_after_s or 0.0))
+
+    async def _hint(self, failed: CallError) -> str:
+        """What to do; where the model is unknown, also which one was probably meant, looked up once for all calls."""
+        if failed.kind not in NOT_FOUND:
+            return failed.hint
+        self.stop()
+        if self._meant is None:
+            self._meant = asyncio.ensure_future(meant_model(self._provider))
+        return " ".join(filter(None, [failed.hint, await self._meant]))
 
     def _refuse_endless_pause(self, failed: CallError) -> None:
         if failed.retry_after_s is not None and failed.retry_after_s > LONGEST_PAUSE_S:

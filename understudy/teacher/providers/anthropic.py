@@ -21,6 +21,7 @@ from understudy.teacher.providers.envelope import CUT, count, error_in, opened, 
 
 VERSION = "2026-10-21"
 LAST_VERSION_WITH_TEMPERATURE = "2023-06-01"
+MESSAGES = "/messages"
 OWN_TEMPERATURE = 1.0
 KEEP = {"type": "ephemeral"}
 """Asks the service to keep everything up to here for five minutes after the last use."""
@@ -56,10 +57,10 @@ class Anthropic:
         max_tokens: int = 64,
         n_shared: int = 1,
     ) -> None:
-        url, key = address(base_url, "/messages"), clean_key(api_key)
+        url, key = address(base_url, MESSAGES), clean_key(api_key)
         self.url = str(url)
         self.max_tokens = max_tokens
-        self._model = named_model(model)
+        self.model = named_model(model)
         self._temperature = temperature
         self._n_shared = n_shared
         version = VERSION if temperature == OWN_TEMPERATURE else LAST_VERSION_WITH_TEMPERATURE
@@ -74,7 +75,7 @@ class Anthropic:
         for position in {0, n_shared - 1} if n_shared else ():
             turns[position][1]["cache_control"] = KEEP
         body: dict[str, Any] = {
-            "model": self._model,
+            "model": self.model,
             "max_tokens": max_tokens or self.max_tokens,
             "system": [block for role, block in turns if role == "system"],
             "messages": [{"role": role, "content": [block]} for role, block in turns if role != "system"],
@@ -82,6 +83,12 @@ class Anthropic:
         if self._temperature != OWN_TEMPERATURE:
             body["temperature"] = self._temperature
         return body if schema is None else body | {"output_config": {"format": _format(schema)}}
+
+    async def models(self) -> list[str]:
+        """As `ListsModels.models`."""
+        url = httpx.URL(self.url)
+        listed = url.copy_with(path=url.path.removesuffix(MESSAGES) + "/models").copy_merge_params({"limit": "1000"})
+        return await self._connection.names(listed, "data", "id")
 
     def batches(self) -> AnthropicBatches:
         """The same service's door for requests that may take a day."""

@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 import httpx
 
 from understudy.errors import UserError
-from understudy.teacher.provider import CallError, Send, Then
+from understudy.teacher.provider import CallError, Completion, Send, Then
+from understudy.teacher.providers.envelope import opened, tables, words
 from understudy.teacher.providers.statuses import failure
 from understudy.teacher.providers.wire import Received, Wire
 
@@ -94,6 +95,14 @@ class Connection:
                 return await self._fetch(client, method, url, body, kind)
 
             yield fetch
+
+    async def names(self, url: httpx.URL, list_name: str, field: str) -> list[str]:
+        """One field of the objects in a list that stands in a JSON object there; none where it is something else."""
+        async with self.open_anywhere() as fetch:
+            found = opened(await fetch("GET", url, b"", JSON))
+        return (
+            [] if isinstance(found, Completion) else [words(each.get(field)) for each in tables(found.get(list_name))]
+        )
 
     def _client(self, certificates: ssl.SSLContext) -> httpx.AsyncClient:
         timeout = httpx.Timeout(None, connect=CONNECT_TIMEOUT_S)

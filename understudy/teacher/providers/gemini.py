@@ -7,6 +7,8 @@ from contextlib import AbstractAsyncContextManager
 from itertools import zip_longest
 from typing import Any
 
+import httpx
+
 from understudy.prompts import Message
 from understudy.prompts.schema import Schema
 from understudy.teacher.provider import Completion, Ending, Send, Token
@@ -62,7 +64,7 @@ class Gemini:
         max_tokens: int = 64,
         logprobs: bool = False,
     ) -> None:
-        name = named_model(model).removeprefix("models/")
+        self.model = name = named_model(model).removeprefix("models/")
         url, key = address(base_url, f"/models/{name}:generateContent"), clean_key(api_key)
         self.url = str(url)
         self.max_tokens = max_tokens
@@ -84,6 +86,12 @@ class Gemini:
             "contents": [_turn(message) for message in messages if message.role != "system"],
             "generationConfig": config,
         }
+
+    async def models(self) -> list[str]:
+        """As `ListsModels.models`."""
+        url = httpx.URL(self.url)
+        listed = url.copy_with(path=url.path.rpartition("/")[0]).copy_merge_params({"pageSize": "1000"})
+        return [name.removeprefix("models/") for name in await self._connection.names(listed, "models", "name")]
 
     def connect(self) -> AbstractAsyncContextManager[Send]:
         """As `Connection.open`."""

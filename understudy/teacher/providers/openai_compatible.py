@@ -51,7 +51,7 @@ class OpenAICompatible:
         url, key = address(base_url, CHAT), clean_key(api_key)
         self.url = str(url)
         self.max_tokens = max_tokens
-        self._model = named_model(model)
+        self.model = named_model(model)
         self._temperature = temperature
         self._logprobs = logprobs
         self._ceiling = "max_completion_tokens" if url.host == OPENAI_HOST else "max_tokens"
@@ -63,7 +63,7 @@ class OpenAICompatible:
     ) -> Mapping[str, Any]:
         """Model, messages, sampling parameters, and the schema as a strict ``response_format``."""
         body = {
-            "model": self._model,
+            "model": self.model,
             "messages": [{"role": message.role, "content": message.content} for message in messages],
             "temperature": self._temperature,
             self._ceiling: max_tokens or self.max_tokens,
@@ -72,6 +72,11 @@ class OpenAICompatible:
             held = {"name": "answer", "strict": True, "schema": schema}
             body["response_format"] = {"type": "json_schema", "json_schema": held}
         return body | {"logprobs": True, "top_logprobs": MOST_ALTERNATIVES} if self._logprobs else body
+
+    async def models(self) -> list[str]:
+        """As `ListsModels.models`."""
+        url = httpx.URL(self.url)
+        return await self._connection.names(url.copy_with(path=url.path.removesuffix(CHAT) + "/models"), "data", "id")
 
     def batches(self) -> OpenAIBatches:
         """The same endpoint's door for requests that may take a day."""

@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from understudy.records import Outcome
+from understudy.teacher.model_names import UNKNOWN_MODEL
 from understudy.teacher.provider import CallError, Then
 
 TRANSIENT = frozenset({408, 409, 425, 429})
@@ -26,6 +27,7 @@ TOO_LONG = (
 )  # fmt: skip
 BAD_KEY = ("api_key_invalid", "api key not valid", "api key expired")
 DAILY = "perday"
+NO_SUCH_MODEL = ("model_not_found", "not a valid model", "invalid model", "invalid_model", "unknown model")
 SCHEMAS = (
     "response_format", "json_schema", "output_config", "output_format", "responsejsonschema", "response_json_schema",
     "responsemimetype", "response_mime_type", "json mode", "structured output",
@@ -71,6 +73,8 @@ def _transient(status: int, headers: Mapping[str, str], body: str, message: str,
 
 
 def _bad_request(status: int, lower: str, said: str, message: str) -> CallError:
+    if status == 400 and any(words in lower for words in NO_SUCH_MODEL):
+        return CallError(UNKNOWN_MODEL, message, Then.STOP, hint=_HINTS[404])
     if status == 413 or any(words in lower for words in TOO_LONG):
         return CallError("too long", f"the text is too long for the model; {message}", Then.GIVE_UP)
     if any(words in said for words in SCHEMAS):
