@@ -32,7 +32,22 @@ def test_the_most_frequent_terms_are_kept():
 
 def test_text_without_spaces_has_character_ngrams():
     ngrams = learn_ngrams(["我很高兴", "他很高兴"], NGramSettings(words=0, characters=2))
-    assert {"很高", "高兴", "兴 ", " 我", "我很"} <= set(ngrams.vocabularies[0].terms)
+    assert {"很", "很高", "高兴", "兴 ", " 我", "我很"} <= set(ngrams.vocabularies[0].terms)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("我很高兴。", {"我", "很", "高", "兴", "我 很", "很 高", "高 兴"}),
+        ("とてもGood", {"と", "て", "も", "good", "と て", "て も", "も good"}),
+        ("iPhone15买了", {"iphone15", "买", "了", "iphone15 买", "买 了"}),
+        ("𠀀𠀁 ab", {"𠀀", "𠀁", "ab", "𠀀 𠀁", "𠀁 ab"}),
+        ("lækker øl_1", {"lækker", "øl_1", "lækker øl_1"}),
+        ("좋은 영화", {"좋은", "영화", "좋은 영화"}),
+    ],
+)
+def test_a_character_is_a_word_where_script_has_no_spaces(text, expected):
+    assert set(learn_ngrams([text], NGramSettings(words=2, characters=0)).vocabularies[0].terms) == expected
 
 
 def test_unknown_and_empty_texts_are_rows_of_zeros():

@@ -21,8 +21,14 @@ from understudy.settings import NGramSettings
 FloatArray = NDArray[np.float64]
 Analyzer = Literal["word", "char_wb"]
 
-WORD = r"(?u)\b\w+\b"
-SHORTEST_CHARACTERS = 2
+UNSPACED = r"\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+"""Chinese characters and Japanese kana, of which a sentence is one unbroken run: each counts as a word."""
+
+WORD = rf"[{UNSPACED}]|[^\W{UNSPACED}]+"
+SHORTEST_CHARACTERS = 1
+GAP = " "
+"""Says of a text only how many words it has: not counted."""
+
 FEW_TEXTS = 20
 """Among so few texts an n-gram that occurs in one of them counts; otherwise it needs two."""
 
@@ -35,7 +41,8 @@ class Vocabulary:
 
     Attributes
     ----------
-    analyzer : words, or characters within words and the gaps beside them.
+    analyzer : words (single characters where script has no spaces), or characters within what spaces part, and the
+        gaps beside it.
     lengths : shortest and longest.
     terms : d of them, sorted.
     idf : shape (d,), > 0.
@@ -92,7 +99,7 @@ def learn_ngrams(texts: Sequence[str], settings: NGramSettings) -> NGrams:
     if settings.words:
         sorts.append(("word", (1, settings.words)))
     if settings.characters:
-        sorts.append(("char_wb", (min(SHORTEST_CHARACTERS, settings.characters), settings.characters)))
+        sorts.append(("char_wb", (SHORTEST_CHARACTERS, settings.characters)))
     return NGrams(tuple(_learn(texts, *sort, settings.max_terms) for sort in sorts))
 
 
@@ -119,7 +126,7 @@ def _learn(texts: Sequence[str], analyzer: Analyzer, lengths: tuple[int, int], m
     analyse = _counter(analyzer, lengths, None).build_analyzer()
     frequency: Counter[str] = Counter()
     for text in texts:
-        frequency.update(set(analyse(text)))
+        frequency.update(set(analyse(text)) - {GAP})
     fewest = 1 if len(texts) <= FEW_TEXTS else 2
     frequent = sorted((-count, term) for term, count in frequency.items() if count >= fewest)[:max_terms]
     terms = sorted(term for _, term in frequent)
