@@ -10,6 +10,7 @@ from understudy.evaluation.monitoring import (
     check_canaries,
     estimate_accuracy,
     input_drift,
+    period_quality,
     share_shift,
     spent_level,
 )
@@ -78,3 +79,37 @@ def test_accuracy_without_labels_is_the_mean_probability() -> None:
     assert found.value == pytest.approx(0.7)
     assert found.interval.high == 1.0
     assert math.isnan(estimate_accuracy(np.empty((0, 2)), np.empty(0, dtype=int)).value)
+
+
+def test_a_period_is_judged_by_its_gold_whatever_confidence_promises() -> None:
+    rng = np.random.default_rng(5)
+    right = rng.random(5000) < np.where(rng.random(5000) < 0.5, 0.9, 0.3)  # 0.6 in all
+    confidence = np.clip(0.35 + 0.5 * right + 0.1 * rng.normal(size=5000), 0, 1)
+    found = period_quality(right[:200], confidence[:200], confidence[200:], [True] * 180 + [False] * 20)
+    assert not found.accuracy.refusal
+    assert not found.accuracy.estimate.interval.excludes(float(right.mean()))
+    assert found.accuracy.estimate.interval.half_width < 0.6 * found.accuracy.gold_only.interval.half_width
+    assert found.is_alarm
+    assert found.change.high < 0
+
+
+def test_a_period_of_few_mistakes_is_told_from_gold_alone() -> None:
+    found = period_quality([True] * 47 + [False] * 3, [0.5] * 50, [0.5] * 100, [True] * 90 + [False] * 10)
+    assert "only 3 of 50" in found.accuracy.refusal
+    assert found.accuracy.estimate.value == 0.94
+    assert found.p_value == pytest.approx(stats.fisher_exact([[47, 3], [90, 10]]).pvalue)
+    assert not found.is_alarm
+
+
+def test_a_better_period_is_no_alarm_and_one_without_a_past_neither() -> None:
+    better = period_quality([True] * 100, [0.9] * 100, [0.9] * 100, [False] * 100)
+    assert better.p_value < 1e-6
+    assert not better.is_alarm
+    first = period_quality([True] * 30, [0.9] * 30, [0.9] * 30, [])
+    assert first.to_json()["before"] is None
+    assert not first.is_alarm
+
+
+def test_too_little_gold_of_a_period_is_refused() -> None:
+    with pytest.raises(ValueError, match="30 or more"):
+        period_quality([True] * 29, [0.9] * 29, [0.9] * 100, [True] * 100)

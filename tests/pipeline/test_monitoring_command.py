@@ -11,6 +11,7 @@ from small_project import SmallProject, text_about
 from understudy.errors import TeacherError, UserError
 from understudy.pipeline.annotation import stored_annotations
 from understudy.pipeline.evidence.monitoring import canaries_of, monitor
+from understudy.pipeline.evidence.period import read_period
 from understudy.records import Role
 
 
@@ -112,12 +113,84 @@ def test_without_a_teacher_to_ask_only_new_texts_are_looked_at(small, capsys):
     assert same.texts.student
     assert same.texts.shift.index < 0.2
     assert 0.5 <= same.texts.accuracy.value <= 1
-    ended = called(
-        capsys, "monitor", small.folder, *small.arguments, "--texts", new_texts(small, ["pos"]), "--canaries", "5"
-    )
+    other = small.folder / "other.csv"
+    other.write_text("id,text\n" + "".join(f"o{i},{'0 ' * 40}{i % 10}\n" for i in range(60)), encoding="utf-8")
+    ended = called(capsys, "monitor", small.folder, *small.arguments, "--texts", other, "--canaries", "5")
     assert ended.code == 1
     assert "ALARM" in ended.out
     assert "1 earlier looks" in ended.out
+
+
+def a_period(small, n_gold=40, n=120, label=lambda value: value, teacher=None):
+    """Files of a period's texts and of its gold, whose labels may have come to mean something else."""
+    texts = new_texts(small, ["pos", "neg"], n)
+    with texts.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    gold = small.folder / "gold-may.csv"
+    with gold.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, ["id", "text", "label", *([] if teacher is None else ["teacher"])])
+        writer.writeheader()
+        for i, row in enumerate(rows[:n_gold]):
+            value = ("pos", "neg")[i % 2]
+            said = {} if teacher is None else {"teacher": teacher(value)}
+            writer.writerow({**row, "label": label(value), **said})
+    return texts, gold
+
+
+def test_a_period_is_judged_by_gold_and_stands_in_the_history(small, capsys):
+    small.write_recorded({row["id"]: row["label"] for row in (*small.gold, *small.pool)})
+    project = small.open()
+    project.annotate()
+    project.train()
+    project.evaluate()
+    texts, gold = a_period(small, teacher=lambda value: value)
+    told = called(capsys, "monitor", small.folder, *small.arguments, "--texts", texts, "--gold", gold, "--json")
+    found = json.loads(told.out)["period"]
+    assert (found["n_gold"], found["n_rest"]) == (40, 80)
+    assert found["teacher_quality"]["accuracy"]["value"] == 1.0
+    assert found["student_quality"]["n_before"] == len(project.gold_of(Role.TEST))
+    assert not found["is_alarm"]
+    share = found["shares"][0]
+    assert share["label"] == "pos"
+    assert abs(share["estimate"]["value"] - 0.5) < 0.2
+    turned, gold = a_period(small, label={"pos": "neg", "neg": "pos"}.get)
+    ended = called(capsys, "monitor", small.folder, *small.arguments, "--texts", turned, "--gold", gold)
+    assert ended.code == 1
+    assert "ALARM: worse than before" in ended.out
+    assert "period gold-may of 40 gold texts" in ended.out  # the look before
+    assert "gpt-0 is right" not in ended.out  # no recorded answers in this file
+
+
+def test_a_model_is_asked_about_the_gold_of_a_period_once(small):
+    with serving(Changeable()) as server:
+        small.use_model(server.url)
+        project = small.open()
+        project.validate()
+        project.annotate()
+        project.train()
+        project.evaluate()
+        stored = stored_annotations(project)
+        texts, gold = a_period(small, n_gold=32)
+        period = read_period(project, gold, texts)
+        n_calls = len(server.calls)
+        found = monitor(project, [], texts, period)
+        again = monitor(project, [], texts, period)
+        assert len(server.calls) == n_calls + 32
+        silent = monitor(project, [], texts, period, asks_teacher=False)
+    assert found.period.teacher_quality.accuracy.gold_only.value == 1.0
+    assert found.period.teacher_quality.n_before > 0
+    assert again.period.student_quality.level == found.period.student_quality.level / 4
+    assert silent.period.teacher_quality is None
+    assert stored_annotations(project) == stored
+
+
+def test_gold_that_is_no_part_of_the_period_or_too_little_is_refused(small):
+    small.write_recorded({row["id"]: row["label"] for row in (*small.gold, *small.pool)})
+    texts, gold = a_period(small, n_gold=20)
+    with pytest.raises(UserError, match="20 labelled texts"):
+        read_period(small.open(), gold, texts)
+    with pytest.raises(UserError, match=r"not in new\.csv with the same text"):
+        read_period(small.open(), small.folder / "gold.csv", texts)
 
 
 def test_too_few_new_texts_are_refused(small):

@@ -10,16 +10,20 @@ from understudy.evaluation.monitoring.input_drift import (
     input_drift,
     share_shift,
 )
+from understudy.evaluation.monitoring.period import FEWEST_OF_PERIOD, PeriodQuality, period_quality
 from understudy.evaluation.monitoring.teacher_drift import DriftCheck, check_canaries, spent_level
 
 __all__ = [
+    "FEWEST_OF_PERIOD",
     "DriftCheck",
     "EstimatedAccuracy",
     "InputDrift",
+    "PeriodQuality",
     "ShareShift",
     "check_canaries",
     "estimate_accuracy",
     "input_drift",
+    "period_quality",
     "share_shift",
     "spent_level",
 ]

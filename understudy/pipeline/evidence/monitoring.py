@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from math import isnan, nan
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,6 +31,8 @@ from understudy.evaluation.monitoring import (
     share_shift,
 )
 from understudy.pipeline.annotation import stored_annotations
+from understudy.pipeline.evidence.asking_again import asked_apart
+from understudy.pipeline.evidence.period import PeriodGold, PeriodLook, look_at_period
 from understudy.pipeline.kept import arm_folder, trained_arms
 from understudy.pipeline.plan import Plan, plan_for
 from understudy.pipeline.prediction import recommended
@@ -41,7 +43,6 @@ from understudy.records import Annotation, Document, Role
 if TYPE_CHECKING:
     from understudy.journal import Journal
     from understudy.pipeline.project import Project
-    from understudy.teacher import Teacher
 
 MOST_CANARIES = 200
 MOST_TEXTS = 2000
@@ -50,14 +51,6 @@ MOST_TEXTS = 2000
 FEWEST_TEXTS = 10
 REPLICATES_APART = 1000
 """Repetitions of look n are numbered from n times this on."""
-
-
-@runtime_checkable
-class AsksAnew(Protocol):
-    """A teacher that can be asked the same again."""
-
-    def ask_anew(self, first_replicate: int, prompt_digest: str) -> None:
-        """Number repetitions from another number on, and keep the answers apart."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +108,8 @@ class Earlier:
         ]  # fmt: skip
         if texts is not None:
             parts.append(f"{texts['file']}: AUROC {texts['drift']['auroc']:.3f}, p = {_p(texts['drift']['p_value'])}")
+        if self.found.get("period") is not None:  # absent in looks of before there were periods
+            parts.append(_period_in_short(self.found["period"]))
         alarm = " ALARM" if self.found["is_alarm"] else ""
         return f"{self.at[:16]} {'; '.join(parts)}{alarm}"
 
@@ -128,7 +123,7 @@ class Look:
     teacher : asked again; "" where it cannot be.
     canaries : ids of the texts it was asked about.
     number : 1 for the first look at this teacher with this codebook and prompt.
-    teacher_drift, texts : None where that side was not looked at.
+    teacher_drift, texts, period : None where that side was not looked at.
     earlier : all looks before, oldest first.
     """
 
@@ -138,12 +133,12 @@ class Look:
     teacher_drift: DriftCheck | None
     texts: InputLook | None
     earlier: tuple[Earlier, ...]
+    period: PeriodLook | None = None
 
     @property
     def has_findings(self) -> bool:
         """Whether anything alarms."""
-        is_teacher = self.teacher_drift is not None and self.teacher_drift.is_alarm
-        return is_teacher or (self.texts is not None and self.texts.is_alarm)
+        return any(side is not None and side.is_alarm for side in (self.teacher_drift, self.texts, self.period))
 
     def to_keep(self) -> dict[str, Any]:
         """What the journal keeps."""
@@ -152,6 +147,7 @@ class Look:
             "teacher": self.teacher, "look": self.number, "documents": list(self.canaries), **drift.to_json()
         }  # fmt: skip
         return {"canaries": asked, "texts": None if self.texts is None else self.texts.to_json(),
+                "period": None if self.period is None else self.period.to_json(),
                 "is_alarm": self.has_findings}  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:
@@ -164,6 +160,8 @@ class Look:
             yield from _teacher_lines(self.teacher, self.number, self.teacher_drift, len(self.canaries))
         if self.texts is not None:
             yield from _text_lines(self.texts)
+        if self.period is not None:
+            yield from self.period.lines()
         yield f"{len(self.earlier)} earlier looks" + (":" if self.earlier else "")
         yield from (f"  {each.line()}" for each in self.earlier)
 
@@ -185,18 +183,27 @@ def canaries_of(project: Project, n: int = MOST_CANARIES) -> list[Document]:
     return [answered[ids[i]] for i in sorted(order)]
 
 
-def plan_look(project: Project, canaries: Sequence[Document]) -> Plan:
-    """What asking the canaries again would cost; asks nothing."""
-    return plan_for(project, canaries, canaries)
+def plan_look(project: Project, documents: Sequence[Document]) -> Plan:
+    """What asking about canaries and a period's gold would cost; asks nothing."""
+    return plan_for(project, documents, documents)
 
 
-def monitor(project: Project, canaries: Sequence[Document], texts: Path | None = None) -> Look:
-    """Ask the canaries again, hold new texts against the pool, and keep what was found.
+def monitor(
+    project: Project,
+    canaries: Sequence[Document],
+    texts: Path | None = None,
+    period: PeriodGold | None = None,
+    *,
+    asks_teacher: bool = True,
+) -> Look:
+    """Ask the canaries again, hold new texts against the pool, judge a period by its gold, and keep what was found.
 
     Parameters
     ----------
     canaries : as of `canaries_of`; none to leave the teacher alone.
     texts : a file of new texts with the columns of the pool.
+    period : as of `read_period`.
+    asks_teacher : whether the teacher labels the period's gold, too.
 
     Raises
     ------
@@ -213,7 +220,11 @@ def monitor(project: Project, canaries: Sequence[Document], texts: Path | None =
         number = 1 + sum(1 for found in _of_series(journal, series) if found["canaries"] is not None)
         drift = _ask_canaries(project, journal, opened, canaries, number) if canaries else None
         name = project.settings.teacher.name if canaries else ""
-        look = Look(name, tuple(d.id for d in canaries), number, drift, looked_at, earlier)
+        judged = None
+        if period is not None:
+            n_before = sum(each.found.get("period") is not None for each in earlier)
+            judged = look_at_period(project, journal, period, n_before + 1, asks_teacher=asks_teacher)
+        look = Look(name, tuple(d.id for d in canaries), number, drift, looked_at, earlier, judged)
         journal.add_look(series, json.dumps(look.to_keep(), allow_nan=False)).result()
     return look
 
@@ -254,7 +265,7 @@ def _ask_canaries(
     project: Project, journal: Journal, opened: OpenedTeacher, canaries: Sequence[Document], number: int
 ) -> DriftCheck:
     then = stored_annotations(project, canaries)
-    now = probe(project, _asked_anew(opened, number), canaries, "asking canaries again")
+    now = probe(project, asked_apart(opened, f"look {number}", number * REPLICATES_APART), canaries, "asking again")
     return check_canaries(
         [document.value for document in canaries if document.value is not None],
         [then[document.id].value for document in canaries],
@@ -262,20 +273,6 @@ def _ask_canaries(
         look=number,
         usual_flips=_usual_flips(journal, _series(project, opened), list(then.values())),
     )
-
-
-def _asked_anew(opened: OpenedTeacher, number: int) -> OpenedTeacher:
-    """The same teacher, which answers again in this look; an interrupted look goes on with what it has."""
-    digest = hashlib.sha256(f"{opened.prompt_digest} look {number}".encode()).hexdigest()
-
-    def connect(journal: Journal) -> Teacher:
-        teacher = opened.connect(journal)
-        if not isinstance(teacher, AsksAnew):
-            raise UserError(f"{opened.name} cannot be asked again.", "Look at new texts with `--texts`.")
-        teacher.ask_anew(number * REPLICATES_APART, digest)
-        return teacher
-
-    return OpenedTeacher(opened.name, digest, connect)
 
 
 def _usual_flips(journal: Journal, series: str, then: Sequence[Annotation]) -> float:
@@ -357,6 +354,17 @@ def _text_lines(look: InputLook) -> Iterator[str]:
             "by its own probabilities. Assumes that they are calibrated there and that labels mean what they meant; "
             "only new gold can check that."
         )
+
+
+def _period_in_short(period: dict[str, Any]) -> str:
+    found = {period["student"]: period["student_quality"], period["teacher"]: period["teacher_quality"]}
+    right = (
+        f"{name} right on {each['accuracy']['value']:.3f} [{each['accuracy']['interval']['low']:.3f}, "
+        f"{each['accuracy']['interval']['high']:.3f}]"
+        for name, each in found.items()
+        if each is not None
+    )
+    return f"period {period['period']} of {period['n_gold']} gold texts: {', '.join(right)}"
 
 
 def _percent(share: float | None) -> str:
