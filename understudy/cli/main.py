@@ -77,6 +77,8 @@ if HANGUP is not None:
     EXIT_CODES[HANGUP] = 129
 
 RESUME = "The same command goes on where this one stopped."
+NO_THREAD = "can't start new thread"
+MORE_MEMORY = "Give it more memory, or set `teacher.concurrency` and `student.batch_size` lower."
 
 
 class Signalled(BaseException):
@@ -88,6 +90,15 @@ class Signalled(BaseException):
 
 class Interrupted(UnderstudyError):  # noqa: N818  # an interruption is no error
     """How a signal is reported; nothing that was paid for is lost."""
+
+
+class OutOfMemory(UnderstudyError):  # noqa: N818  # as above
+    """How a lack of memory is reported; nothing that was paid for is lost.
+
+    The exit code is that of a process that the system kills for the same reason.
+    """
+
+    exit_code = 137
 
 
 def build() -> typer.Typer:
@@ -141,6 +152,9 @@ def _exit_code(arguments: list[str]) -> int:
     except Exception as exc:
         if os.environ.get(DEBUG_VARIABLE):
             raise
+        if lacks_memory(exc):
+            print_error(OutOfMemory("There is not enough memory to go on.", f"{RESUME} {MORE_MEMORY}"), as_json)
+            return OutOfMemory.exit_code
         print_error(_unexpected(exc), as_json)
         return UserError.exit_code
 
@@ -169,6 +183,15 @@ def _usage_message(error: TyperException) -> str:
     """The complaint about a command line, with the nearest right name where there is one."""
     format_message = getattr(error, "format_message", None)
     return str(format_message()) if format_message else str(error)
+
+
+def lacks_memory(error: BaseException | None) -> bool:
+    """Whether an error, or one that it came out of, says that there is no memory, or none for one more thread."""
+    while error is not None:
+        if isinstance(error, MemoryError) or str(error) == NO_THREAD:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _unexpected(error: Exception) -> UserError:
