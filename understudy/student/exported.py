@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from understudy.errors import UserError
 from understudy.student.encoder import EncoderStudent
 from understudy.student.extras import extra
+from understudy.student.first_token import first_token_only
 from understudy.student.other_form import OtherForm
 
 OPSET = 17
@@ -39,7 +40,7 @@ class ExportedStudent(OtherForm):
     ----------
     student : fitted; its tokenizer, objective and thresholds stay in use.
     is_quantised : weights and activations of matrix products in int8, weights scaled per output channel.
-    n_threads : of the computation; 0 lets ONNX Runtime decide.
+    n_threads : each computes batches of its own; 0 for as many as torch uses.
 
     Raises
     ------
@@ -47,11 +48,13 @@ class ExportedStudent(OtherForm):
         If the extra `onnx` is not installed, or the architecture cannot be exported.
     """
 
+    tokens_at_once: ClassVar[int] = 512
+
     def __init__(self, student: EncoderStudent, *, is_quantised: bool = False, n_threads: int = 0) -> None:
-        super().__init__(student)
+        super().__init__(student, n_threads or torch.get_num_threads())
         self.is_quantised = is_quantised
         graph = export(student)
-        self._session = _session(quantised(graph) if is_quantised else graph, n_threads)
+        self._session = _session(quantised(graph) if is_quantised else graph)
         self._inputs = [found.name for found in self._session.get_inputs()]
 
     def _logits(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -70,7 +73,7 @@ def export(student: EncoderStudent) -> bytes:
     UserError
         If the extra `onnx` is not installed, or the architecture cannot be exported.
     """
-    extra("onnx", "onnx")
+    onnx: Any = extra("onnx", "onnx")
     extra("onnxruntime", "onnx")
     network = student.learner_.network
     with tempfile.TemporaryDirectory() as folder:
@@ -81,8 +84,9 @@ def export(student: EncoderStudent) -> bytes:
             kind = network.config.model_type
             raise UserError(f"a `{kind}` cannot be exported to ONNX: {exc}", "Predict without ONNX.") from exc
         graph = _fused(path, network.config)
-    check_graph(graph)
-    return graph
+    shortened: bytes = first_token_only(onnx.load_model_from_string(graph)).SerializeToString()
+    check_graph(shortened)
+    return shortened
 
 
 def quantised(graph: bytes) -> bytes:
@@ -194,10 +198,11 @@ def _quiet() -> Iterator[None]:
         logging.disable(before)
 
 
-def _session(graph: bytes, n_threads: int) -> Any:
+def _session(graph: bytes) -> Any:
+    """One thread a batch: several batches side by side leave no thread waiting, as parts of one batch do."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = n_threads
+    options.intra_op_num_threads = 1
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
