@@ -1,150 +1,51 @@
 """Batches under attack, by the number of the fault: B-05 to B-12, with both providers."""
 
-import asyncio
 import json
 import random
-import re
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from batch_runs import (
+    CREATION,
+    EXPECTED,
+    KEY,
+    NONCE,
+    ONE_REPLY_USD,
+    PROVIDERS,
+    TASK,
+    Dead,
+    Dying,
+    QuickClock,
+    annotate,
+    both,
+    by_number,
+    documents,
+    in_journal,
+    number_labels,
+    outcomes,
+    second_time,
+    stopped,
+    teacher_for,
+)
 from fakebatches import Script, serving_batches
 
-from understudy.codebook import Codebook, Label, task_of
-from understudy.errors import BudgetSpent, TeacherError, UserError
+from understudy.errors import BudgetSpent, UserError
 from understudy.journal import Journal
 from understudy.prompts import PLAINLY
 from understudy.records import BatchState, Document, Outcome, Request
 from understudy.settings import DataSettings, TeacherSettings
-from understudy.teacher import Anthropic, LanguageModelTeacher, OpenAICompatible, PromptPlan, Scripted
+from understudy.teacher import LanguageModelTeacher, PromptPlan, Scripted
 from understudy.teacher.batch_service import Capacity
 from understudy.teacher.identity import canonical
-from understudy.teacher.patience import Clock
-
-TASK = task_of(Codebook(labels=(Label(name="pos"), Label(name="neg"))))
-NONCE = "5f0c9a77e2b1d304"
-KEY = "sk-canary-7f3a9e51c0de"
-PROVIDERS = {"openai": OpenAICompatible, "anthropic": Anthropic}
-PRICES = {"price_in_usd": 1.0, "price_out_usd": 2.0}
-ONE_REPLY_USD = (100 * 1.0 + 5 * 2.0) / 1e6 / 2
-"""The fakes count 100 tokens in and 5 out; a batch is half the price."""
-
-CREATION = r"POST /v1/(messages/)?batches"
-both = pytest.mark.parametrize("kind", ["openai", "anthropic"])
-
-
-class QuickClock(Clock):
-    """Ten thousand times as fast as the real one; `slept` lists the waits, in its own seconds."""
-
-    __slots__ = ("slept",)
-
-    def __init__(self):
-        super().__init__(monotonic=time.monotonic, sleep=self._sleep)
-        object.__setattr__(self, "slept", [])
-
-    async def _sleep(self, seconds):
-        self.slept.append(seconds)
-        await asyncio.sleep(seconds / 10_000)
-
-
-class Dying(Exception):
-    """Stands for a kill."""
-
-
-class Dead:
-    """A journal that dies before or after one of its methods."""
-
-    def __init__(self, journal, before="", after=""):
-        self.journal, self.before, self.after = journal, before, after
-
-    def __getattr__(self, name):
-        def dying(*arguments):
-            if name == self.before:
-                raise Dying
-            found = getattr(self.journal, name)(*arguments)
-            if name == self.after:
-                found.result()
-                raise Dying
-            return found
-
-        return dying
 
 
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "journal.sqlite"
-
-
-def documents(texts):
-    texts = [f"text {i}" for i in range(texts)] if isinstance(texts, int) else texts
-    return [Document(f"d{i}", text) for i, text in enumerate(texts)]
-
-
-def teacher_for(fake, journal, kind="openai", batch=True, clock=None, store=None, wording=PLAINLY, **changes):
-    settings = TeacherSettings(**{"kind": kind, "model": "m", "concurrency": 4, "max_attempts": 2} | PRICES | changes)
-    provider = PROVIDERS[kind](fake.url, settings.model, KEY, temperature=settings.temperature)
-    plan = PromptPlan(NONCE, lambda some: [()] * len(some), True, "cb", "pr", wording)
-    rng = np.random.default_rng(0)
-    teacher = LanguageModelTeacher(TASK, provider, journal, plan, settings, DataSettings(), rng, clock or QuickClock())
-    teacher.use_batches(store or journal, is_submitting=batch)
-    return teacher
-
-
-def annotate(fake, path, texts, kind="openai", watch=None, **changes):
-    """Annotations by document id; every document ends in exactly one."""
-    asked = documents(texts)
-    with Journal.open(path) as journal:
-        teacher = teacher_for(fake, journal, kind, **changes)
-        if watch is not None:
-            teacher.watched_by(watch)
-        annotations = list(teacher.annotate(asked))
-        journal.check()
-    assert sorted(a.document_id for a in annotations) == sorted(d.id for d in asked)
-    return {a.document_id: a for a in annotations}
-
-
-def stopped(fake, path, texts, kind="openai", **changes):
-    with Journal.open(path) as journal, pytest.raises(TeacherError) as caught:
-        list(teacher_for(fake, journal, kind, **changes).annotate(documents(texts)))
-    return caught.value
-
-
-def in_journal(path):
-    with Journal.open(path, read_only=True) as journal:
-        return journal.batches(), journal.counts(), journal.spent_usd()
-
-
-def outcomes(annotations):
-    return [annotations[f"d{i}"].outcome for i in range(len(annotations))]
-
-
-def second_time(fake, **changes):
-    """Another script from the second batch on."""
-    end = fake.end
-
-    def end_otherwise(batch, is_openai):
-        for name, value in changes.items() if len(fake.batches) == 2 else ():
-            setattr(fake.script, name, value)
-        end(batch, is_openai)
-
-    fake.end = end_otherwise
-
-
-def by_number(question):
-    """Even texts are positive."""
-    number = re.search(r"\btext (\d{1,3})\n", question).group(1)
-    return "pos" if int(number) % 2 == 0 else "neg"
-
-
-def number_labels(annotations):
-    return [annotations[f"d{i}"].value for i in range(len(annotations))]
-
-
-EXPECTED = ["pos", "neg"] * 6
 
 
 @both
@@ -182,8 +83,9 @@ def test_batch_holds_every_repetition_and_repairs_are_single_calls(path):
 def test_b05_killed_between_handing_over_and_storing_the_id_no_batch_is_made_twice(path, kind):
     code = f"""
 import os, signal, sys
-sys.path[:0] = {[str(Path(__file__).parent), str(Path(__file__).parents[1])]!r}
-from test_batches import Journal, Path, documents, teacher_for
+sys.path[:0] = {[str(Path(__file__).parents[1])]!r}
+from batch_runs import Journal, documents, teacher_for
+from pathlib import Path
 class Fatal:
     def __init__(self, journal): self.journal = journal
     def __getattr__(self, name): return getattr(self.journal, name)
