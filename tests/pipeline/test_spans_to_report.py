@@ -43,6 +43,7 @@ def test_spans_go_from_recorded_answers_to_a_report_and_into_files(project, tmp_
     assert levels.keys() == {"1.00", "0.67"}
     assert all(n == n_right > 0 for n, n_right in levels.values())
     assert [level.title for level in found.teacher.consistency] == ["unanimous", "split"]
+    assert found.teacher.span_trust is None  # trust is off
     again = project().report().data
     assert [str(arm.scores) for arm in again.arms] == [str(arm.scores) for arm in found.arms]
     project().predict(project().folder / "pool.jsonl", tmp_path / "out.jsonl", student="human-10")

@@ -87,3 +87,10 @@ def test_trust_is_there_with_its_intervals_or_null(six_labels):
     assert found["ece"]["interval"]["method"] == "paired bootstrap"
     without = replace(six_labels, teacher=replace(six_labels.teacher, trust=None))
     assert strict(report_json(without))["teacher"]["trust"] is None
+
+
+def test_trust_in_single_spans_is_there_or_null(six_labels):
+    assert strict(report_json(six_labels))["teacher"]["span_trust"] is None
+    spans = replace(six_labels, teacher=replace(six_labels.teacher, span_trust=six_labels.teacher.trust))
+    found = strict(report_json(spans))["teacher"]
+    assert found["span_trust"] == found["trust"]

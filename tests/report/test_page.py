@@ -411,3 +411,12 @@ def test_kinds_of_wrong_spans_have_a_table(six_labels):
     assert "What is wrong about wrong spans" in read.text
     assert "teacher-direct72.510430.625" in read.text
     assert report_json(spanned(six_labels, "x", (), (), ()))["arms"]["teacher-direct"]["span_kinds"]["missed"] == 4.0
+
+
+def test_trust_in_single_spans_has_a_table_of_its_own(six_labels, figures, page):
+    assert "Trust in single spans" not in page
+    spans = replace(six_labels, teacher=replace(six_labels.teacher, span_trust=six_labels.teacher.trust))
+    shown = printed(spans, figures)
+    assert "Trust in single spans" in shown
+    assert shown.count("Area under the ROC curve") == page.count("Area under the ROC curve") + 1
+    assert f"on the same {six_labels.teacher.trust.n} spans" in shown

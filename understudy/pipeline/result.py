@@ -32,6 +32,7 @@ from understudy.pipeline.kept import TrainedArm, said_of, trained_arms
 from understudy.pipeline.learning.curve import learning_curve
 from understudy.pipeline.prediction import recommend
 from understudy.pipeline.several import stored_check
+from understudy.pipeline.span_trust import measure_span_trust
 from understudy.pipeline.teachers import open_teacher
 from understudy.pipeline.trust_features import agreement
 from understudy.pipeline.trusting import measure_trust
@@ -201,6 +202,7 @@ def _teacher(project: Project, found: _Findings) -> TeacherResult:
         together=_together(project),
         direction=stored_direction(project, annotations),
         span_consistency=_span_consistency(project, validation),
+        span_trust=measure_span_trust(project, annotations),
     )
 
 

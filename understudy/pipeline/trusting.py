@@ -66,11 +66,11 @@ def trust(project: Project) -> Trusted | None:
 
 def estimate_trust(project: Project, annotations: Mapping[str, Annotation]) -> Trusted | None:
     """Trust of labelled annotations, by id; stores nothing. None without a labelled text of gold dev."""
-    dev = _labelled(project.gold_of(Role.DEV), annotations)
+    dev = labelled(project.gold_of(Role.DEV), annotations)
     if not dev:
         return None
     refuse_test(project, dev)
-    others = _labelled([*project.candidates, *project.gold_of(Role.DEMO)], annotations, but=dev)
+    others = labelled([*project.candidates, *project.gold_of(Role.DEMO)], annotations, but=dev)
     documents = (*others, *dev)
     chosen = tuple(annotations[document.id] for document in documents)
     rng = np.random.default_rng([project.settings.project.seed, 9])
@@ -87,7 +87,7 @@ def measure_trust(project: Project, annotations: Mapping[str, Annotation]) -> Tr
 
     Trust of gold dev was stored out of fold: no text had a part in the model that judged it.
     """
-    dev = [d for d in _labelled(project.gold_of(Role.DEV), annotations) if annotations[d.id].trust is not None]
+    dev = [d for d in labelled(project.gold_of(Role.DEV), annotations) if annotations[d.id].trust is not None]
     if not dev:
         return None
     return report_trust(
@@ -99,6 +99,18 @@ def measure_trust(project: Project, annotations: Mapping[str, Annotation]) -> Tr
     )
 
 
+def labelled(
+    documents: Sequence[Document], annotations: Mapping[str, Annotation], but: Sequence[Document] = ()
+) -> list[Document]:
+    """Those of the documents that the teacher labelled, but for some, in the order given."""
+    left_out = {document.id for document in but}
+    return [
+        d
+        for d in documents
+        if d.id in annotations and annotations[d.id].outcome is Outcome.LABELLED and d.id not in left_out
+    ]
+
+
 def refuse_test(project: Project, documents: Iterable[Document]) -> None:
     """Raise GoldMisuse if one of the documents is kept to judge."""
     wrong = [document.id for document in documents if project.ledger.role_of(document.id) is Role.TEST]
@@ -107,17 +119,6 @@ def refuse_test(project: Project, documents: Iterable[Document]) -> None:
             f"{len(wrong)} documents are gold `test` and cannot calibrate trust, the first of them `{wrong[0]}`.",
             "Trust is learned on gold `dev`.",
         )
-
-
-def _labelled(
-    documents: Sequence[Document], annotations: Mapping[str, Annotation], but: Sequence[Document] = ()
-) -> list[Document]:
-    left_out = {document.id for document in but}
-    return [
-        d
-        for d in documents
-        if d.id in annotations and annotations[d.id].outcome is Outcome.LABELLED and d.id not in left_out
-    ]
 
 
 def _correct(documents: Sequence[Document], annotations: Mapping[str, Annotation]) -> FloatArray:

@@ -126,6 +126,7 @@ def _teacher(teacher: TeacherResult) -> dict[str, Any]:
         "together": None if teacher.together is None else asdict(teacher.together),
         "direction": None if teacher.direction is None else asdict(teacher.direction),
         "trust": None if teacher.trust is None else teacher.trust.to_json(),
+        "span_trust": None if teacher.span_trust is None else teacher.span_trust.to_json(),
     }
 
 

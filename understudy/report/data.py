@@ -165,6 +165,7 @@ class TeacherResult:
     ----------
     account : planned against actual; None for a teacher that is free.
     span_consistency : how right its spans are, by the share of the answers that hold them; empty without repeats.
+    span_trust : trust of its single spans beside the share of the answers that hold them, likewise; None without any.
     trust : stored trust beside raw consistency on gold dev, out of fold; None without any.
     together : whether several texts are asked about in one call; None if the settings want only one.
     direction : of relations, whether the teacher tells head from tail; None if nothing was asked for it.
@@ -186,6 +187,7 @@ class TeacherResult:
     together: PairedCheck | None = None
     direction: DirectionCheck | None = None
     span_consistency: tuple[ConsistencyLevel, ...] = ()
+    span_trust: TrustReport | None = None
 
 
 @dataclass(frozen=True)

@@ -281,6 +281,7 @@ class Page:
     span_errors: tuple[SpanErrorRow, ...]
     span_consistency: tuple[ConsistencyRow, ...]
     trust: tuple[TrustRow, ...]
+    span_trust: tuple[TrustRow, ...]
     calibrations: tuple[tuple[Calibration, Picture | None], ...]
     disagreements: tuple[DisagreementView, ...]
     outcomes: tuple[tuple[str, int], ...]
@@ -334,6 +335,7 @@ def view(data: ReportData, figures: Sequence[Picture], json_name: str, figures_f
         span_errors=tuple(_span_error_row(arm) for arm in main_labellers(data) if arm.span_kinds),
         span_consistency=tuple(_consistency_row(level) for level in shown_levels(data.teacher.span_consistency)),
         trust=_trust_rows(data.teacher.trust),
+        span_trust=_trust_rows(data.teacher.span_trust),
         calibrations=_calibrations(data, by_name),
         disagreements=tuple(_disagreement(item) for item in data.disagreements),
         outcomes=tuple((outcome.value, data.teacher.outcomes.get(outcome, 0)) for outcome in Outcome),
