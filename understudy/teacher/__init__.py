@@ -1,8 +1,9 @@
 """Asks whoever labels at scale: recorded answers, the built-in nearest-definition teacher, or a language model."""
 
 from understudy.teacher.activity import Activity, Watch
+from understudy.teacher.asking import RAISED, PromptPlan
 from understudy.teacher.driver import Store
-from understudy.teacher.llm import RAISED, LanguageModelTeacher, PromptPlan
+from understudy.teacher.llm import LanguageModelTeacher
 from understudy.teacher.nearest import NearestDefinitionTeacher
 from understudy.teacher.provider import Provider
 from understudy.teacher.providers import Anthropic, Gemini, OpenAICompatible, Scripted
