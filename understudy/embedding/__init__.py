@@ -3,12 +3,14 @@
 from understudy.embedding.encoder import Encoder, load_encoder
 from understudy.embedding.model_folder import bundled_folder, model_folder, verify_bundled_encoder
 from understudy.embedding.network_config import config_text, network_config, parse_config
+from understudy.embedding.pooling import averages_tokens
 from understudy.embedding.quiet import quiet_transformers
 from understudy.embedding.tokens import Tokens, batches_by_length, load_tokens, make_tokens, parse_tokens
 
 __all__ = [
     "Encoder",
     "Tokens",
+    "averages_tokens",
     "batches_by_length",
     "bundled_folder",
     "config_text",

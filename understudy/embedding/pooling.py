@@ -83,6 +83,16 @@ def read_pooling(folder: Path) -> Pooling:
     )
 
 
+def averages_tokens(folder: Path) -> bool:
+    """Whether a folder holds a sentence encoder whose vectors are the mean of its tokens' states."""
+    if not (folder / "modules.json").is_file():
+        return False
+    try:
+        return read_pooling(folder).mode == "mean"
+    except UserError:  # pooled in a way that is not computed here
+        return False
+
+
 def _mode(folder: Path, pooling: dict[str, Any]) -> Literal["mean", "cls"]:
     mode = pooling.get("pooling_mode") or [name for key, name in LEGACY_MODES.items() if pooling.get(key)] or "mean"
     if isinstance(mode, list) and len(mode) == 1:

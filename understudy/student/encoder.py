@@ -19,14 +19,9 @@ from understudy.settings import StudentSettings
 from understudy.student.base import Examples, Report
 from understudy.student.fine_tuned import FineTunedStudent
 from understudy.student.folder import StudentFile, StudentFiles
-from understudy.student.network import (
-    best_device,
-    load_network,
-    own_randomness,
-    restore_network,
-    weights_of,
-)
+from understudy.student.network import best_device, own_randomness, weights_of
 from understudy.student.objective import Objective
+from understudy.student.pooled import load_text_network, restore_text_network
 from understudy.student.relations.marked import texts_of
 from understudy.student.training import Encoded, Learner, scores
 
@@ -37,7 +32,7 @@ COLUMNS = "understudy.columns"
 
 
 class EncoderStudent(FineTunedStudent):
-    """Any Hugging Face encoder, fine-tuned on soft targets."""
+    """Any Hugging Face encoder, fine-tuned on soft targets; a sentence encoder by the mean of its tokens' states."""
 
     kind: ClassVar[str] = "encoder"
 
@@ -72,10 +67,10 @@ class EncoderStudent(FineTunedStudent):
         return load_tokens(folder, network_config(folder), self.max_tokens)
 
     def _network(self, folder: Path, tokens: Tokens, device: torch.device) -> Any:
-        return load_network(folder, self.task.labels, tokens.pad_id).to(device)
+        return load_text_network(folder, self.task.labels, tokens.pad_id).to(device)
 
     def _restored_network(self, config_json: str, arrays: dict[str, NDArray[Any]], tokens: Tokens) -> Any:  # noqa: ARG002
-        return restore_network(config_json, arrays, self.task.labels)
+        return restore_text_network(config_json, arrays, self.task.labels)
 
     def _has_one_answer(self) -> bool:
         return len(self.learner_.objective.columns) <= self.task.is_exclusive

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -120,17 +120,17 @@ def recomputing(network: Any) -> Iterator[None]:
         If the architecture cannot.
     """
     try:
-        _recompute(network, "enable", {"use_reentrant": False})
+        switch_recomputing(network, "enable", {"use_reentrant": False})
     except ValueError as exc:
         raise UserError(f"activations cannot be computed again: {exc}", "Set `recompute` to false.") from exc
     try:
         yield
     finally:
-        _recompute(network, "disable")
+        switch_recomputing(network, "disable")
 
 
-def _recompute(network: Any, what: str, *arguments: Any) -> None:
-    """The switch of transformers, which was renamed during its fifth version."""
+def switch_recomputing(network: Any, what: Literal["enable", "disable"], *arguments: Any) -> None:
+    """Turn the switch of transformers, which was renamed during its fifth version."""
     renamed = getattr(network, f"activation_checkpointing_{what}", None)
     (renamed or getattr(network, f"gradient_checkpointing_{what}"))(*arguments)
 
