@@ -120,3 +120,15 @@ def _without_new_warnings(interval: object, *data: np.ndarray) -> tuple[np.ndarr
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # scikit-learn deprecates what the package passes
         return interval(*data, alpha=0.05)  # type: ignore[operator]
+
+
+def test_a_naive_difference_goes_by_the_machine_labels_behind_it() -> None:
+    rng = np.random.default_rng(8)
+    one, other = (naive_share(rng.random(40) < 0.5, rng.random(400) < share) for share in (0.5, 0.3))
+    found = difference(one, other)
+    error = np.hypot(one.standard_error, other.standard_error)
+    assert found.interval.half_width == pytest.approx(1.959964 * error, abs=1e-6)
+
+
+def test_a_naive_share_stays_within_0_and_1() -> None:
+    assert naive_share([0.0, 0.0], [0.0, 0.0, 1.0]).interval.low == 0.0

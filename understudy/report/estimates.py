@@ -56,7 +56,7 @@ def estimate_views(found: Sequence[Estimated]) -> tuple[EstimateView, ...]:
             _basis(each),
             tuple(_line(row, "{:.3f}") for row in each.shares),
             tuple(_line(row, "{:+.3f}") for row in each.contrasts),
-            tuple(_flips_sentence(one) for one in each.multiverse),
+            tuple(_flips_sentences(each.multiverse)),
             each.refusal,
         )
         for each in found
@@ -122,16 +122,31 @@ def _line(row: EstimatedRow, form: str) -> EstimateLine:
         _cell(row.naive, form),
         _cell(row.corrected, form),
         _cell(row.gold_only, form),
-        f"{row.p_value:.3f}" if math.isfinite(row.p_value) else "",
+        _p_in_words(row.p_value),
         "the naive figure would have led to another conclusion" if row.is_overturned else "",
         row.refusal,
     )
+
+
+def _p_in_words(p_value: float) -> str:
+    if not math.isfinite(p_value):
+        return ""
+    return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"
 
 
 def _cell(found: Estimate | None, form: str) -> Cell:
     if found is None or not math.isfinite(found.value):
         return Cell(words.UNDEFINED)
     return Cell(form.format(found.value), words.brackets(found.interval), found.interval.method)
+
+
+def _flips_sentences(found: Sequence[Multiverse]) -> Iterator[str]:
+    """Where a conclusion hangs on the labeller, then where it does not."""
+    flipping = [one for one in found if any(flips.signs or flips.significances for flips in (one.naive, one.corrected))]
+    yield from (_flips_sentence(one) for one in flipping)
+    if len(flipping) < len(found):
+        n = words.counted(len(found) - len(flipping), "contrast")
+        yield f"In {n} no sign and no significance differs. Labellers: {', '.join(found[0].labellers)}."
 
 
 def _flips_sentence(one: Multiverse) -> str:

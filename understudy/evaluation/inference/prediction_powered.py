@@ -106,11 +106,16 @@ def naive_share(on_gold: ArrayLike, on_rest: ArrayLike, *, name: str = "share", 
     f = np.concatenate([_vector(on_gold, "on_gold"), _vector(on_rest, "on_rest")])
     value = float(f.mean())
     error = float(f.std() / math.sqrt(len(f)))
-    return Estimate(name, value, error, normal_interval(value, error, "naive", len(f), level), 0, len(f))
+    naive = Estimate(name, value, error, normal_interval(value, error, "naive", len(f), level), 0, len(f))
+    return _within_0_and_1(naive)
 
 
-def difference(first: Estimate, second: Estimate, *, name: str = "difference") -> Estimate:
+def difference(first: Estimate, second: Estimate, *, name: str = "difference", method: str = "") -> Estimate:
     """First minus second, of two groups without a document in common.
+
+    Parameters
+    ----------
+    method : how the interval is called; that of the first without one.
 
     Examples
     --------
@@ -122,8 +127,8 @@ def difference(first: Estimate, second: Estimate, *, name: str = "difference") -
     """
     value = first.value - second.value
     error = math.hypot(first.standard_error, second.standard_error)
-    n = min(first.n_gold, second.n_gold)
-    interval = normal_interval(value, error, first.interval.method, n, first.interval.level)
+    n = min(each.n_gold or each.n_machine for each in (first, second))
+    interval = normal_interval(value, error, method or first.interval.method, n, first.interval.level)
     return Estimate(name, value, error, interval, first.n_gold + second.n_gold, first.n_machine + second.n_machine)
 
 

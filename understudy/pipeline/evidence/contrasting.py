@@ -89,7 +89,7 @@ class Contrast:
         overturned = "; the naive figure would have led to another conclusion" if self.is_overturned else ""
         return (
             f"{self.label}, {self.what}: {self.corrected.value:+.3f} {bounds(self.corrected)} "
-            f"({self.corrected.interval.method}), p = {self.p_value:.3f}; naive, not to be used: "
+            f"({self.corrected.interval.method}), p {p_in_words(self.p_value)}; naive, not to be used: "
             f"{self.naive.value:+.3f} {bounds(self.naive)}{overturned}"
         )
 
@@ -105,9 +105,9 @@ def contrasts(project: Project, labelled: Labelled, columns: Sequence[int], ques
             yield replace(each, p_value=float(p_value))
 
 
-def share_of(labelled: Labelled, k: int) -> Share:
+def share_of(labelled: Labelled, k: int, label: str) -> Share:
     """The share of the label in column k."""
-    return powered_share(labelled.truth[:, k], labelled.on_gold[:, k], labelled.on_rest[:, k])
+    return powered_share(labelled.truth[:, k], labelled.on_gold[:, k], labelled.on_rest[:, k], name=label)
 
 
 def group_names(values: Sequence[str | None], column: str) -> list[str]:
@@ -118,6 +118,11 @@ def group_names(values: Sequence[str | None], column: str) -> list[str]:
     if len(groups) > MOST_GROUPS:
         raise UserError(f"column `{column}` has {len(groups):,} values; at most {MOST_GROUPS} groups are compared.")
     return groups
+
+
+def p_in_words(p_value: float) -> str:
+    """``= 0.021`` or ``< 0.001``."""
+    return "< 0.001" if p_value < 0.001 else f"= {p_value:.3f}"
 
 
 def bounds(estimate: Estimate) -> str:
@@ -134,11 +139,11 @@ def _differences(project: Project, labelled: Labelled, k: int, by: str) -> Itera
         outside = labelled.where(*((side != group) & np.array([g is not None for g in side]) for side in (gold, rest)))
         if min(len(inside.gold), len(inside.rest), len(outside.gold), len(outside.rest)) < 2:
             continue
-        one, other = share_of(inside, k), share_of(outside, k)
+        one, other = (share_of(side, k, project.task.labels[k]) for side in (inside, outside))
         corrected, refusal = difference(one.estimate, other.estimate), one.refusal or other.refusal
         p_value = float("nan") if refusal else corrected.p_value
         what = f"{by} = {group} against the others"
-        alone = None if refusal else difference(one.gold_only, other.gold_only)
+        alone = None if refusal else difference(one.gold_only, other.gold_only, method="gold alone")
         naive = difference(one.naive, other.naive)
         yield Contrast(project.task.labels[k], what, corrected, naive, p_value, refusal, alone)
 

@@ -50,6 +50,11 @@ class Universe:
     corrected: tuple[Estimate | None, ...]
 
     @property
+    def has_flips(self) -> bool:
+        """Whether any figure, naive or corrected, says something else than most."""
+        return any(flips.signs or flips.significances for flips in (self.naive_flips, self.corrected_flips))
+
+    @property
     def naive_flips(self) -> Flips:
         """Of the naive figures."""
         return _flips(self.naive)
@@ -125,8 +130,7 @@ class Estimates:
             yield _share_line(each)
         for contrast in self.contrasts:
             yield contrast.line()
-        for universe in self.multiverse:
-            yield universe.line()
+        yield from _multiverse_lines(self.multiverse)
 
 
 def estimate(project: Project, questions: Questions, *, labeller: str = TEACHER, label: str | None = None) -> Estimates:
@@ -144,7 +148,8 @@ def estimate(project: Project, questions: Questions, *, labeller: str = TEACHER,
     """
     labelled = labelled_by(project, labeller)
     columns = _columns(project, label)
-    shares = [LabelShare(project.task.labels[k], share_of(labelled, k)) for k in columns]
+    labels = project.task.labels
+    shares = [LabelShare(labels[k], share_of(labelled, k, labels[k])) for k in columns]
     if questions.by is not None:
         shares += _group_shares(project, labelled, columns, questions.by)
     found = tuple(contrasts(project, labelled, columns, questions))
@@ -174,7 +179,8 @@ def _group_shares(project: Project, labelled: Labelled, columns: Sequence[int], 
         part = labelled.where(gold == group, rest == group)
         for k in columns:
             if len(part.gold) >= 2 and len(part.rest) >= 2:
-                yield LabelShare(project.task.labels[k], share_of(part, k), group)
+                label = project.task.labels[k]
+                yield LabelShare(label, share_of(part, k, label), group)
 
 
 def _multiverse(project: Project, columns: Sequence[int], questions: Questions) -> Iterator[Universe]:
@@ -197,6 +203,15 @@ def _flips(found: Sequence[Estimate]) -> Flips:
     sides = ([each.value > 0 for each in found], [each.p_value < SIGNIFICANT for each in found])
     signs, significances = (min(sum(side), len(side) - sum(side)) for side in sides)
     return Flips(len(found), signs, significances)
+
+
+def _multiverse_lines(universes: Sequence[Universe]) -> Iterator[str]:
+    """Those with flips, then how many have none."""
+    flipping = [each for each in universes if each.has_flips]
+    yield from (each.line() for each in flipping)
+    if len(flipping) < len(universes):
+        named = ", ".join(universes[0].labellers)
+        yield f"in {len(universes) - len(flipping)} contrasts no sign and no significance hangs on the labeller ({named})"
 
 
 def _share_line(each: LabelShare) -> str:

@@ -103,7 +103,8 @@ class PeriodLook:
         )
         if self.n_known:
             yield f"  {self.n_known} of the gold texts also stand in the project, where a student may have learned them"
-        yield _quality_line(self.student, self.student_quality)
+        promised = self.student_quality.accuracy.naive.value
+        yield _quality_line(self.student, self.student_quality) + f"; by its own confidence {promised:.3f}"
         if self.teacher_quality is not None:
             yield _quality_line(self.teacher, self.teacher_quality)
         for label, share in self.shares:
@@ -265,11 +266,7 @@ def _quality_line(name: str, found: PeriodQuality) -> str:
             f"{found.before:.3f} of {found.n_before} gold texts before, difference {_bounds(found.change)}, "
             f"p = {found.p_value:.4f}, alarm below {found.level:.5f}: {verdict}"
         )
-    promised = found.accuracy.naive.value
-    return (
-        f"  {name} is right on {estimate.value:.3f} {_bounds(estimate.interval)} of the period's texts ({how}; the "
-        f"student's confidence promises {promised:.3f}); {change}"
-    )
+    return f"  {name} is right on {estimate.value:.3f} {_bounds(estimate.interval)} of the period's texts ({how}); {change}"
 
 
 def _bounds(interval: Interval) -> str:
