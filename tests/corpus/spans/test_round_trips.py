@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hostile_text import HOSTILE
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
@@ -26,26 +27,6 @@ from understudy.corpus.spans.wiki80 import read_wiki80, write_wiki80
 from understudy.records import Document, Span
 
 CASES = int(os.environ.get("UNDERSTUDY_SPAN_CASES", "25"))
-HOSTILE = [
-    *"aB.,-#\"'\\/<>|{}[]\t \n",
-    *("\r\n", "\r", "\u2028", "\u0085", "\x1c", "\u00a0", "\u3000", "\ufeff"),
-    *("👩‍👩‍👧", "😀", "🏳️‍🌈", "𝔸", "é", "e\u0301", "ä\u0308\u0323", "ﬁ", "ß", "İ"),
-    *(
-        "فاطمة",
-        "שלום",
-        "\u200f",
-        "\u202e",
-        "\u200b",
-        "\u200d",
-        "\u00ad",
-        "北京",
-        "カ゛",
-        "한국",
-        "ไทย",
-        "-DOCSTART-",
-        "# id = 1",
-    ),
-]
 LABELS = st.sampled_from(["PER", "B-x", "ORG.sub", "ort_ä"])
 
 
