@@ -1,5 +1,6 @@
 """Arms of a study whose texts the learning loop chooses: their rounds, resumption and refusals."""
 
+import csv
 import shutil
 
 import numpy as np
@@ -7,11 +8,15 @@ import pytest
 
 from tests.small_project import SmallProject
 from understudy.errors import UserError
+from understudy.evaluation import Counts, Headline
 from understudy.study import loops as loops_module
-from understudy.study import plan_study, read_study, run_study
-from understudy.study.cells import cell_path, read_cell
+from understudy.study import plan_study, read_study, run_study, write_study
+from understudy.study.cells import Cell, cell_path, read_cell
+from understudy.study.curves import curves_of, gaps_of
+from understudy.study.file import StudyComparison
+from understudy.study.loops import RoundPlace
 from understudy.study.public import Item
-from understudy.study.running import make_cells
+from understudy.study.running import Place, make_cells
 from understudy.study.splitting import assign_pool, drawn_pool
 
 STUDY = """
@@ -203,3 +208,54 @@ def test_the_llmaaa_study_is_well_formed(shared_data):
     ]  # fmt: skip
     assert not missing_tasks(study)
     assert np.mean([arm.learns_in_rounds for arm in study.file.arms]) > 0.5
+
+
+def test_curves_tables_and_page_show_every_round(made, tmp_path):
+    _, _, results = made
+    files = write_study(results, tmp_path)
+    with (tmp_path / "curves.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["arm"], row["round"], row["n_asked"]) for row in rows[:3]] == [
+        ("lot", "0", "8"), ("lot", "1", "14"), ("lot", "2", "20"),
+    ]  # fmt: skip
+    assert len(rows) == 9
+    of_runs = [float(row["f1"]) for row in files.rows["runs"] if row["arm"] == "entropy"]
+    last = next(row for row in files.rows["curves"] if (row["arm"], row["round"]) == ("entropy", 2))
+    assert last["f1_sd"] == pytest.approx(np.std(of_runs, ddof=1))
+    (gap, over_tasks) = files.rows["curve_gaps"]
+    assert (gap["a"], gap["b"], over_tasks["task"]) == ("entropy", "lot", "median of 1")
+    assert over_tasks["along"] == gap["along"]
+    page = files.page.read_text(encoding="utf-8")
+    assert "Learning curves" in page
+    assert sum("curves-films" in path.name for path in files.figures) == 2, "one for each way to train"
+
+
+def right(correct):
+    """Counts of four documents of one label: what is not right is a false alarm and a miss."""
+    hit = np.array(correct, dtype=float)
+    return Cell(Counts(hit[:, None], 1 - hit[:, None], 1 - hit[:, None], hit), "linear", 4, 0, np.nan, 0.0)
+
+
+def place(arm, seed):
+    rounds = tuple(RoundPlace(10 * (number + 1), f"{arm}{seed}{number}") for number in range(3))
+    return Place("films", "best", "gpt-0", arm, seed, "linear", 30, 0.0, rounds[-1].key, rounds)
+
+
+def test_gaps_along_the_curve_are_means_over_the_rounds_after_the_seed_set():
+    one, two, three, four = ([True] * n + [False] * (4 - n) for n in (1, 2, 3, 4))
+    # F1 is the share of right documents: a has 1/4 then 3/4, 4/4 in run 0, and 1/4, 2/4, 3/4 in run 1; b stays at 2/4
+    cells = {
+        place("a", 0): [right(each) for each in (one, three, four)],
+        place("a", 1): [right(each) for each in (one, two, three)],
+        place("b", 0): [right(two)] * 3,
+        place("b", 1): [right(two)] * 3,
+    }
+    a, b = curves_of(cells, Headline("micro"), None, 0)
+    assert [point.f1 for point in a.points] == pytest.approx([0.25, 0.625, 0.875])
+    assert [point.deviation for point in a.points] == pytest.approx([0, np.sqrt(0.03125), np.sqrt(0.03125)])
+    assert (a.along, a.along_of_runs) == (pytest.approx(0.75), pytest.approx((0.875, 0.625)))
+    (gap,) = gaps_of([a, b], [StudyComparison(a="a", b="b"), StudyComparison(a="b", b="c")])
+    assert (gap.along, gap.last, gap.reaches) == (pytest.approx(0.25), pytest.approx(0.375), 20)
+    assert gap.along_interval.low < 0.25 < gap.along_interval.high
+    (back,) = gaps_of([a, b], [StudyComparison(a="b", b="a")])
+    assert back.reaches is None

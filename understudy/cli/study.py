@@ -91,3 +91,8 @@ def _print_medians(found: StudyResults) -> None:
         for gap in found.gaps
         for one in [gap.median_of_gaps["f1"]]
     )
+    print_lines(
+        f"{gap.teacher} teacher, along the learning curve: {gap.a} minus {gap.b}: F1 "
+        f"{estimate(gap.along.value, gap.along.these_tasks)} (median of {gap.n_tasks} paired gaps)"
+        for gap in found.curve_gaps_over_tasks
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -11,9 +11,12 @@ from markupsafe import Markup
 
 from understudy.report.figures import Line, Picture, interval_plot, spoken
 from understudy.report.page import STYLESHEET, environment, policy_of, read_template
-from understudy.report.words import UNDEFINED, amount, brackets, counted, decimal
+from understudy.report.words import UNDEFINED, amount, brackets, counted, decimal, estimate
+from understudy.study.curve_figures import draw_curves
+from understudy.study.curves import Curve, CurveGap
 from understudy.study.file import Metric
-from understudy.study.results import METRICS, ArmOnTask, Estimate, Gap, Median, StudyResults
+from understudy.study.results import METRICS, ArmOnTask, CurveGapOverTasks, Estimate, Gap, Median, StudyResults
+from understudy.study.running import Place
 
 TEMPLATE = "study.html.jinja"
 TITLES = {"f1": "F1", "precision": "precision", "recall": "recall", "accuracy": "accuracy"}
@@ -63,6 +66,35 @@ class TeacherView:
 
 
 @dataclass(frozen=True)
+class CurveRow:
+    """One arm's learning curve on one task: mean and standard deviation after every round."""
+
+    task: str
+    arm: str
+    cells: tuple[str, ...]
+    along: str
+
+
+@dataclass(frozen=True)
+class CurveGapRow:
+    """One pair of arms along their curves and at the end, on one task or over all."""
+
+    task: str
+    pair: str
+    along: str
+    last: str
+    reaches: str
+
+
+@dataclass(frozen=True)
+class CurveTable:
+    """The curves of arms that were asked about equally many texts, and the gaps between them."""
+
+    asked: tuple[str, ...]
+    rows: tuple[CurveRow, ...]
+
+
+@dataclass(frozen=True)
 class StudyPage:
     """What the template prints, by name."""
 
@@ -74,13 +106,21 @@ class StudyPage:
     metrics: tuple[str, ...]
     teachers: tuple[TeacherView, ...]
     tasks: tuple[TaskRow, ...]
+    curves: tuple[CurveTable, ...]
+    curve_gaps: tuple[CurveGapRow, ...]
+    curve_figures: tuple[Picture, ...]
     missing: tuple[tuple[str, str], ...]
     command: str
 
 
+CURVES = "learning curves"
+"""Where the figures of curves stand among those of teachers."""
+
+
 def draw_figures(results: StudyResults) -> dict[str, tuple[Picture, ...]]:
-    """The figures of each choice of teacher: medians of every arm, and every pair's gap on each task."""
-    return {teacher: tuple(_figures(results, teacher)) for teacher in results.teachers}
+    """The figures of each choice of teacher: medians of every arm, and every pair's gap on each task; then curves."""
+    drawn = {teacher: tuple(_figures(results, teacher)) for teacher in results.teachers}
+    return drawn | {CURVES: draw_curves(results)}
 
 
 def render(results: StudyResults, figures: Mapping[str, tuple[Picture, ...]], command: str) -> str:
@@ -98,6 +138,9 @@ def render(results: StudyResults, figures: Mapping[str, tuple[Picture, ...]], co
         metrics=tuple(TITLES[metric] for metric in METRICS),
         teachers=tuple(_teacher(results, teacher, figures[teacher]) for teacher in results.teachers),
         tasks=tuple(_task_row(arm) for arm in results.arms),
+        curves=tuple(_curve_tables(results.curves)),
+        curve_gaps=(*map(_curve_gap_row, results.curve_gaps), *map(_curve_median_row, results.curve_gaps_over_tasks)),
+        curve_figures=figures[CURVES],
         missing=tuple(results.missing.items()),
         command=command,
     )
@@ -143,6 +186,37 @@ def _task_row(arm: ArmOnTask) -> TaskRow:
     n_labels = sum(run.cell.n_labels for run in arm.of_runs) / len(arm.of_runs)
     labels = amount(n_labels) if n_labels else UNDEFINED
     return TaskRow(place.task, place.arm, place.model, place.student, labels, arm.n_test, tuple(cells))
+
+
+def _curve_tables(curves: Sequence[Curve]) -> Iterator[CurveTable]:
+    for asked in dict.fromkeys(tuple(point.n_asked for point in curve.points) for curve in curves):
+        rows = [curve for curve in curves if tuple(point.n_asked for point in curve.points) == asked]
+        yield CurveTable(tuple(f"{n:,}" for n in asked), tuple(map(_curve_row, rows)))
+
+
+def _curve_row(curve: Curve) -> CurveRow:
+    place = curve.place
+    cells = tuple(f"{decimal(point.f1)} ± {decimal(point.deviation)}" for point in curve.points)
+    return CurveRow(_with_teacher(place), place.arm, cells, estimate(curve.along, curve.along_interval))
+
+
+def _with_teacher(place: Place) -> str:
+    return f"{place.task} ({place.model})"
+
+
+def _curve_gap_row(gap: CurveGap) -> CurveGapRow:
+    reaches = "never" if gap.reaches is None else f"{gap.reaches:,}"
+    along, last = estimate(gap.along, gap.along_interval), estimate(gap.last, gap.last_interval)
+    return CurveGapRow(f"{gap.task} ({gap.teacher})", f"{gap.a} − {gap.b}", along, last, reaches)
+
+
+def _curve_median_row(found: CurveGapOverTasks) -> CurveGapRow:
+    along, last = (
+        f"{estimate(one.value, one.these_tasks)}; other tasks {brackets(one.other_tasks)}"
+        for one in (found.along, found.last)
+    )
+    title = f"median of {counted(found.n_tasks, 'task')} ({found.teacher})"
+    return CurveGapRow(title, f"{found.a} − {found.b}", along, last, UNDEFINED)
 
 
 def _figures(results: StudyResults, teacher: str) -> Iterator[Picture]:

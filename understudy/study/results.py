@@ -29,12 +29,12 @@ from understudy.evaluation.metrics import accuracy, defined_mean, f1, precision,
 from understudy.evaluation.resampling import resampled_totals
 from understudy.pipeline.judging import intervals_of
 from understudy.study.cells import Cell, cell_path, read_cell
+from understudy.study.curves import N_DRAWS, Curve, CurveGap, curves_of, gaps_of
 from understudy.study.file import Metric, StudyComparison, StudyFile
 from understudy.study.running import Place, TaskRun
 from understudy.study.tasks import OWN
 
 METRICS: tuple[Metric, ...] = ("f1", "precision", "recall", "accuracy")
-N_DRAWS = 2000
 
 FloatArray = NDArray[np.float64]
 
@@ -128,6 +128,18 @@ class Gap:
 
 
 @dataclass(frozen=True)
+class CurveGapOverTasks:
+    """Arm `a` minus arm `b` along the learning curves and at their end: medians over the tasks that have both."""
+
+    teacher: str
+    a: str
+    b: str
+    n_tasks: int
+    along: Estimate
+    last: Estimate
+
+
+@dataclass(frozen=True)
 class StudyResults:
     """Everything that a study's tables and page print.
 
@@ -136,6 +148,8 @@ class StudyResults:
     arms : tasks and arms in file order.
     teachers : the choices of teacher, each with its own medians and gaps.
     missing : tasks whose data were not there, and where they were looked for.
+    curves : of the arms that learn in rounds, by task in file order.
+    curve_gaps, curve_gaps_over_tasks : the comparisons between them.
     """
 
     file: StudyFile
@@ -144,6 +158,9 @@ class StudyResults:
     medians: tuple[Median, ...]
     gaps: tuple[Gap, ...]
     missing: dict[str, str]
+    curves: tuple[Curve, ...] = ()
+    curve_gaps: tuple[CurveGap, ...] = ()
+    curve_gaps_over_tasks: tuple[CurveGapOverTasks, ...] = ()
 
 
 def gather(file: StudyFile, runs: Sequence[TaskRun], missing: dict[str, str], work: Path) -> StudyResults:
@@ -158,6 +175,8 @@ def gather(file: StudyFile, runs: Sequence[TaskRun], missing: dict[str, str], wo
         raise UserError("The study has no cell to judge.", "`--plan` says which tasks and arms have data.")
     arms = tuple(arm for number, run in enumerate(runs) for arm in _arms_on_task(run, work, number))
     teachers = file.study.teachers if any(task.set for task in file.tasks) else (OWN,)
+    curves = [_curves(run, work, number) for number, run in enumerate(runs)]
+    curve_gaps = tuple(gap for of_task in curves for gap in gaps_of(of_task, file.comparisons))
     return StudyResults(
         file,
         arms,
@@ -165,7 +184,33 @@ def gather(file: StudyFile, runs: Sequence[TaskRun], missing: dict[str, str], wo
         tuple(median for teacher in teachers for median in _medians(file, _of_teacher(arms, teacher), teacher)),
         tuple(gap for teacher in teachers for gap in _gaps(file, _of_teacher(arms, teacher), teacher)),
         missing,
+        tuple(curve for of_task in curves for curve in of_task),
+        curve_gaps,
+        tuple(_curve_gaps_over_tasks(curve_gaps)),
     )
+
+
+def _curves(run: TaskRun, work: Path, number: int) -> tuple[Curve, ...]:
+    loops = [place for place in run.places if place.rounds]
+    cells = {place: [_piece(work, place, piece.key) for piece in place.rounds] for place in loops}
+    return curves_of(cells, run.headline, run.groups, number)
+
+
+def _curve_gaps_over_tasks(gaps: Sequence[CurveGap]) -> Iterator[CurveGapOverTasks]:
+    grouped: dict[tuple[str, str, str], list[CurveGap]] = {}
+    for gap in gaps:
+        grouped.setdefault((gap.teacher, gap.a, gap.b), []).append(gap)
+    for (teacher, a, b), found in grouped.items():
+        along = _median_over_tasks([gap.along for gap in found], [gap.along_draws for gap in found])
+        last = _median_over_tasks([gap.last for gap in found], [gap.last_draws for gap in found])
+        yield CurveGapOverTasks(teacher, a, b, len(found), along, last)
+
+
+def _median_over_tasks(values: Sequence[float], draws: Sequence[FloatArray]) -> Estimate:
+    """From one value and draws of shape (N_DRAWS,) a task."""
+    stacked = np.stack(draws)[:, :, None]
+    resampled = _median(_resampled_tasks(stacked[None])[0])
+    return _estimate(float(_median(np.array(values))), _median(stacked)[:, 0], resampled[:, 0])
 
 
 Table = dict[tuple[str, str], ArmOnTask]
@@ -201,9 +246,13 @@ def _scored(run: TaskRun, place: Place, cell: Cell) -> ScoredRun:
 
 
 def _cell(work: Path, place: Place) -> Cell:
-    cell = read_cell(cell_path(work, place.key))
+    return _piece(work, place, place.key)
+
+
+def _piece(work: Path, place: Place, key: str) -> Cell:
+    cell = read_cell(cell_path(work, key))
     if cell is None:
-        raise UserError(f"the cell {place.key} of {place.task}, {place.arm} has vanished.", "Run the study again.")
+        raise UserError(f"the cell {key} of {place.task}, {place.arm} has vanished.", "Run the study again.")
     return cell
 
 
@@ -290,14 +339,15 @@ def _between_medians(values: FloatArray, draws: FloatArray) -> list[Estimate]:
 
 
 def _estimates(values: FloatArray, fixed: FloatArray, resampled: FloatArray) -> list[Estimate]:
-    return [
-        Estimate(
-            float(values[column]),
-            percentile_interval(fixed[:, column], "bootstrap of documents"),
-            percentile_interval(resampled[:, column], "bootstrap of tasks and documents"),
-        )
-        for column in range(len(METRICS))
-    ]
+    return [_estimate(float(values[column]), fixed[:, column], resampled[:, column]) for column in range(len(METRICS))]
+
+
+def _estimate(value: float, fixed: FloatArray, resampled: FloatArray) -> Estimate:
+    return Estimate(
+        value,
+        percentile_interval(fixed, "bootstrap of documents"),
+        percentile_interval(resampled, "bootstrap of tasks and documents"),
+    )
 
 
 def _median(numbers: FloatArray) -> FloatArray:

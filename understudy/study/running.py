@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -174,7 +175,9 @@ def _make(job: Job, place: Place, opened: Opened, entry: StudyArm, arm: Arm | No
     if place.rounds:
         make_rounds(opened.project, place.rounds, job.work)
     else:
-        write_cell(cell_path(job.work, place.key), _judge(opened, entry, arm, place.seed))
+        unfinished = job.work / "unfinished" / place.key
+        write_cell(cell_path(job.work, place.key), _judge(opened, entry, arm, place.seed, unfinished))
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _task_run(task: str, project: Project, places: tuple[Place, ...]) -> TaskRun:
@@ -217,7 +220,8 @@ def _cells(
             yield place, opened, entry, arm
 
 
-def _judge(opened: Opened, entry: StudyArm, arm: Arm | None, seed: int) -> Cell:
+def _judge(opened: Opened, entry: StudyArm, arm: Arm | None, seed: int, unfinished: Path) -> Cell:
+    """A run's cell; a training that was interrupted goes on from what is in `unfinished`."""
     project = opened.project
     test = project.gold_of(Role.TEST)
     project.ledger.judge([document.id for document in test])
@@ -225,7 +229,7 @@ def _judge(opened: Opened, entry: StudyArm, arm: Arm | None, seed: int) -> Cell:
         said = [opened.annotations[d.id].value if d.id in opened.annotations else None for d in test]
         return Cell(count_values(project.task, test, said), entry.source, 0, 0, np.nan, 0.0)
     started = time.monotonic()
-    run = train_once(project, arm, seed, used_recipe(choose_recipe(project, arm)))
+    run = train_once(project, arm, seed, used_recipe(choose_recipe(project, arm)), unfinished)
     counts = count_values(project.task, test, run.test.values)
     kind = project.settings.student.kind
     return Cell(counts, kind, arm.n_labels, arm.human_labels, run.dev_f1, time.monotonic() - started)

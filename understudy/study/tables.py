@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from understudy.evaluation import Interval
 from understudy.evaluation.finite import finite_or_none
-from understudy.study.results import METRICS, ArmOnTask, Estimate, FloatArray, Gap, Median, StudyResults
+from understudy.study.curves import Curve, CurveGap
+from understudy.study.results import (
+    METRICS,
+    ArmOnTask,
+    CurveGapOverTasks,
+    Estimate,
+    FloatArray,
+    Gap,
+    Median,
+    StudyResults,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-TABLES = ("runs", "arms", "medians", "gaps")
 
 
 def table_rows(results: StudyResults) -> dict[str, list[dict[str, Any]]]:
@@ -24,13 +34,22 @@ def table_rows(results: StudyResults) -> dict[str, list[dict[str, Any]]]:
     runs : the tidy one, a row per task, teacher, arm and seed.
     arms : runs put together, with intervals that hold their spread.
     medians, gaps : over tasks, a row per teacher, arm (or pair of arms) and metric.
+    curves : where arms learn in rounds, a row per task, teacher, arm and round.
+    curve_gaps : a row per task, teacher and pair of arms, and one for the median over tasks.
     """
-    return {
+    tables = {
         "runs": [row for arm in results.arms for row in _run_rows(results, arm)],
         "arms": [_arm_row(results, arm) for arm in results.arms],
         "medians": [row for median in results.medians for row in _median_rows(median)],
         "gaps": [row for gap in results.gaps for row in _gap_rows(gap)],
     }
+    if results.curves:
+        tables["curves"] = [row for curve in results.curves for row in _curve_rows(curve)]
+        tables["curve_gaps"] = [
+            *map(_curve_gap_row, results.curve_gaps),
+            *map(_curve_median_row, results.curve_gaps_over_tasks),
+        ]
+    return tables
 
 
 def write_tables(results: StudyResults, folder: Path) -> tuple[Path, ...]:
@@ -77,9 +96,15 @@ def _arm_row(results: StudyResults, arm: ArmOnTask) -> dict[str, Any]:
         "human_labels": sum(cell.human_labels for cell in cells) / len(cells),
         "n_test": arm.n_test,
         **_scores(arm.scores, arm.intervals),
+        "f1_sd": _deviation([run.scores[0] for run in arm.of_runs]),
         "cost_usd": arm.place.cost_usd,
         "train_s": round(sum(cell.train_s for cell in cells), 2),
     }
+
+
+def _deviation(of_runs: Sequence[float]) -> float | None:
+    """Standard deviation over training runs; None with one run or an undefined number."""
+    return finite_or_none(float(np.std(of_runs, ddof=1))) if len(of_runs) > 1 else None
 
 
 def _names(arm: ArmOnTask) -> dict[str, str]:
@@ -113,6 +138,58 @@ def _median_rows(median: Median) -> Iterable[dict[str, Any]]:
             **_estimate("median", estimate),
             "published": median.published.get(metric),
         }
+
+
+def _curve_rows(curve: Curve) -> Iterator[dict[str, Any]]:
+    place = curve.place
+    for number, point in enumerate(curve.points):
+        yield {
+            "task": place.task,
+            "teacher": place.teacher,
+            "model": place.model,
+            "arm": place.arm,
+            "student": place.student,
+            "round": number,
+            "n_asked": point.n_asked,
+            "n_labels": point.n_labels,
+            "n_runs": len(point.of_runs),
+            "f1": finite_or_none(point.f1),
+            "f1_low": finite_or_none(point.interval.low),
+            "f1_high": finite_or_none(point.interval.high),
+            "f1_sd": finite_or_none(point.deviation),
+        }
+
+
+def _curve_gap_row(gap: CurveGap) -> dict[str, Any]:
+    return {
+        "task": gap.task,
+        "teacher": gap.teacher,
+        "a": gap.a,
+        "b": gap.b,
+        "along": finite_or_none(gap.along),
+        "along_low": finite_or_none(gap.along_interval.low),
+        "along_high": finite_or_none(gap.along_interval.high),
+        "last": finite_or_none(gap.last),
+        "last_low": finite_or_none(gap.last_interval.low),
+        "last_high": finite_or_none(gap.last_interval.high),
+        "reaches_last_of_b_at": gap.reaches,
+    }
+
+
+def _curve_median_row(found: CurveGapOverTasks) -> dict[str, Any]:
+    return {
+        "task": f"median of {found.n_tasks}",
+        "teacher": found.teacher,
+        "a": found.a,
+        "b": found.b,
+        "along": finite_or_none(found.along.value),
+        "along_low": finite_or_none(found.along.these_tasks.low),
+        "along_high": finite_or_none(found.along.these_tasks.high),
+        "last": finite_or_none(found.last.value),
+        "last_low": finite_or_none(found.last.these_tasks.low),
+        "last_high": finite_or_none(found.last.these_tasks.high),
+        "reaches_last_of_b_at": None,
+    }
 
 
 def _gap_rows(gap: Gap) -> Iterable[dict[str, Any]]:

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from understudy.codebook import Task, task_of
-from understudy.embedding import load_encoder
 from understudy.errors import UserError, did_you_mean
 from understudy.evaluation import headline_score
 from understudy.pipeline import Project
@@ -24,6 +23,7 @@ from understudy.pipeline.validation import count_values, headline_of
 from understudy.records import Document
 from understudy.settings import Codebook, Label, Settings
 from understudy.study.conversion import Options, labels_of, make_project, refuse_repository
+from understudy.study.encoders import Encoders
 from understudy.study.file import Study, StudyArm, StudyTask, as_text
 from understudy.study.public import Item, Kind, kind_of, null_label, read_items, read_stats, with_groups
 from understudy.study.splitting import Roles, assign_paired, assign_pool, drawn_pool
@@ -59,6 +59,7 @@ class TaughtTask:
     model : who that is.
     folder : the project folder.
     settings : overrides of task and study.
+    encoders : of the task.
     """
 
     task: str
@@ -66,7 +67,7 @@ class TaughtTask:
     model: str
     folder: Path
     settings: Mapping[str, str]
-    cache: Path
+    encoders: Encoders
 
     def open(self, overrides: Mapping[str, str]) -> Project:
         """The project with an arm's settings and all its labels; asks no teacher that costs money.
@@ -83,7 +84,7 @@ class TaughtTask:
     def open_unlabelled(self, overrides: Mapping[str, str]) -> Project:
         """The project with an arm's settings and the labels that it has so far."""
         project = Project.open(self.folder, {**self.settings, **overrides})
-        project.encoder = load_encoder(project.settings.embedding, self.cache)
+        project.encoder = self.encoders.get(project.settings.embedding)
         return project
 
 
@@ -110,11 +111,11 @@ def open_task(study: Study, task: StudyTask, work: Path) -> tuple[TaughtTask, ..
         )
     shared = {} if task.gold is None else {"gold.share_demo_dev": True}
     settings = as_text({"trust.enabled": False, **shared, **study.file.settings, **task.settings})
-    cache = work / "embeddings"
+    encoders = Encoders(work / "embeddings")
     if task.project is not None:
-        return (TaughtTask(task.title, OWN, Project.open(place).settings.teacher.name, place, settings, cache),)
+        return (TaughtTask(task.title, OWN, Project.open(place).settings.teacher.name, place, settings, encoders),)
     return tuple(
-        TaughtTask(task.title, choice, model, folder, settings, cache)
+        TaughtTask(task.title, choice, model, folder, settings, encoders)
         for choice, model, folder in _write_set(study, task, place, work / "tasks" / task.title)
     )
 
