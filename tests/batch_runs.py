@@ -8,6 +8,7 @@ import time
 
 import numpy as np
 import pytest
+from invariants import check_invariants
 
 from understudy.codebook import Codebook, Label, task_of
 from understudy.errors import TeacherError
@@ -86,7 +87,7 @@ def teacher_for(
 
 
 def annotate(fake, path, texts, kind="openai", watch=None, **changes):
-    """Annotations by document id; every document ends in exactly one."""
+    """Annotations by document id, after the invariants were checked."""
     asked = documents(texts)
     with Journal.open(path) as journal:
         teacher = teacher_for(fake, journal, kind, **changes)
@@ -94,7 +95,7 @@ def annotate(fake, path, texts, kind="openai", watch=None, **changes):
             teacher.watched_by(watch)
         annotations = list(teacher.annotate(asked))
         journal.check()
-    assert sorted(a.document_id for a in annotations) == sorted(d.id for d in asked)
+    check_invariants(path, asked, annotations, [KEY], changes.get("budget_usd"))
     return {a.document_id: a for a in annotations}
 
 

@@ -55,7 +55,7 @@ def annotate(url, path, texts, **changes):
     asked = documents(texts) if isinstance(texts, int) else [Document(f"d{i}", text) for i, text in enumerate(texts)]
     with Journal.open(path) as journal:
         annotations = list(teacher_for(url, journal, **changes).annotate(asked))
-    check_invariants(path, asked, annotations, [KEY])
+    check_invariants(path, asked, annotations, [KEY], changes.get("budget_usd"))
     return {a.document_id: a for a in annotations}
 
 
