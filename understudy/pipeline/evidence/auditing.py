@@ -14,8 +14,16 @@ from numpy.typing import NDArray
 
 from understudy.errors import UserError
 from understudy.evaluation import Interval
-from understudy.evaluation.subgroups import Amplification, GroupGap, amplification, audit_groups, flip_rate
+from understudy.evaluation.subgroups import (
+    FEWEST_IN_CELL,
+    Amplification,
+    GroupGap,
+    amplification,
+    audit_groups,
+    flip_rate,
+)
 from understudy.pipeline.annotation import stored_annotations
+from understudy.pipeline.evidence.contrasting import p_in_words
 from understudy.pipeline.evidence.labellers import meta_column
 from understudy.pipeline.kept import TrainedArm, arm_folder, said_of, trained_arms
 from understudy.records import Document, Role, Value
@@ -78,7 +86,8 @@ class Audit:
     def lines(self) -> Iterator[str]:
         """Everything in words."""
         for name, gaps in self.gaps.items():
-            yield from (f"{name}, {_gap_line(self.column, gap)}" for gap in gaps)
+            yield from (f"{name}, {_gap_line(self.column, gap)}" for gap in gaps if not gap.refusal)
+            yield from (f"{name}, {line}" for line in _refusal_lines(gaps))
         for each in self.amplified:
             bounds = f"[{each.interval.low:+.3f}, {each.interval.high:+.3f}]"
             change = f"{each.difference:+.3f} {bounds}"
@@ -184,8 +193,13 @@ def _flips(project: Project, arm: TrainedArm, swaps: Sequence[Swap]) -> tuple[In
 
 def _gap_line(column: str, gap: GroupGap) -> str:
     where = f"{column} = {gap.group}, {gap.error}: {gap.rate:.3f} of {gap.n:,} against {gap.rate_others:.3f}"
-    if gap.refusal:
-        return f"{where}; no verdict: {gap.refusal}"
     harmed = "; higher beyond chance" if gap.is_harmed else ""
     bounds = f"[{gap.interval.low:+.3f}, {gap.interval.high:+.3f}]"
-    return f"{where}, gap {gap.gap:+.3f} {bounds}, p = {gap.p_value:.3f}{harmed}"
+    return f"{where}, gap {gap.gap:+.3f} {bounds}, p {p_in_words(gap.p_value)}{harmed}"
+
+
+def _refusal_lines(gaps: Sequence[GroupGap]) -> Iterator[str]:
+    """The groups without a verdict, with their numbers of texts, one line for each kind of error."""
+    for error in dict.fromkeys(gap.error for gap in gaps if gap.refusal):
+        refused = ", ".join(f"{gap.group} {gap.n}" for gap in gaps if gap.refusal and gap.error == error)
+        yield f"{error}: no verdict below {FEWEST_IN_CELL} texts in the group and outside it: {refused}"

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from understudy.pipeline.project import Project
 
 PER_TEXTS = 1000
+MOST_PAIRS = 10
+"""Of teachers that are told of: those whose mistakes go together most."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Candidate:
     ----------
     score, interval : headline F1 with precision and recall.
     outcomes : of the texts asked about.
-    cost_usd : of 1,000 texts; None if unknown.
+    cost_usd : of 1,000 texts; None if unknown, as for recorded labels, which somebody else has paid for.
     false_alarms : false positives for each false negative; above 1 it says the labels too often; nan without misses.
     comparison : against the first teacher, paired; None for the first.
     replacement : the alternative-annotator test; None without columns of several people's labels.
@@ -144,11 +146,14 @@ class Comparisons:
         yield f"{len(self.candidates)} teachers on {self.n} texts of gold dev and demo:"
         for candidate in self.candidates:
             yield from candidate.lines()
-        for pair in self.pairs:
+        shown = sorted(self.pairs, key=lambda pair: pair.expected - pair.both_wrong)[:MOST_PAIRS]
+        for pair in shown:
             yield (
                 f"{pair.first} and {pair.second}: kappa {_shown(pair.kappa)}; both wrong on {pair.both_wrong:.1%} of "
                 f"the texts, {pair.expected:.1%} if their mistakes were independent"
             )
+        if len(shown) < len(self.pairs):
+            yield f"{len(self.pairs) - len(shown)} other pairs share fewer mistakes than these (`--json` has them)"
 
 
 def variants(project: Project, models: Sequence[str], columns: Sequence[str]) -> list[Project]:
@@ -229,7 +234,7 @@ def _candidate(
     headline = headline_of(project.task)
     reduced = headline.reduce(counts).total()
     missed = float(reduced.fn.sum())
-    cost = total_cost(answers.values())
+    cost = None if project.settings.teacher.kind == "recorded" else total_cost(answers.values())
     return Candidate(
         name,
         headline_score(counts, headline),

@@ -210,8 +210,8 @@ def _multiverse_lines(universes: Sequence[Universe]) -> Iterator[str]:
     flipping = [each for each in universes if each.has_flips]
     yield from (each.line() for each in flipping)
     if len(flipping) < len(universes):
-        named = ", ".join(universes[0].labellers)
-        yield f"in {len(universes) - len(flipping)} contrasts no sign and no significance hangs on the labeller ({named})"
+        n, named = len(universes) - len(flipping), ", ".join(universes[0].labellers)
+        yield f"in {n} contrasts no sign and no significance hangs on the labeller ({named})"
 
 
 def _share_line(each: LabelShare) -> str:

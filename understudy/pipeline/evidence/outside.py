@@ -18,6 +18,7 @@ from understudy.errors import UserError
 from understudy.evaluation import Interval, holm, mcnemar_exact, wilson
 from understudy.evaluation.subgroups import audit_groups
 from understudy.pipeline.annotation import stored_annotations
+from understudy.pipeline.evidence.contrasting import p_in_words
 from understudy.pipeline.evidence.labellers import meta_column
 from understudy.pipeline.sources import TrainingSet, labelled_set
 from understudy.records import Annotation, Document, Role, Value
@@ -92,7 +93,7 @@ class Outside:
             f"{what} = {self.group}: {self.n} test texts; right are {self.share_without:.3f} [{self.without.low:.3f}, "
             f"{self.without.high:.3f}] by a student of {self.n_train:,} texts without this group, "
             f"{self.share_everywhere:.3f} [{self.everywhere.low:.3f}, {self.everywhere.high:.3f}] by one of as many "
-            f"from everywhere (p = {self.p_value:.3f}){teacher}: {self.verdict}"
+            f"from everywhere (p {p_in_words(self.p_value)}){teacher}: {self.verdict}"
         )
 
 

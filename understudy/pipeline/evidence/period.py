@@ -266,7 +266,8 @@ def _quality_line(name: str, found: PeriodQuality) -> str:
             f"{found.before:.3f} of {found.n_before} gold texts before, difference {_bounds(found.change)}, "
             f"p = {found.p_value:.4f}, alarm below {found.level:.5f}: {verdict}"
         )
-    return f"  {name} is right on {estimate.value:.3f} {_bounds(estimate.interval)} of the period's texts ({how}); {change}"
+    value = f"{estimate.value:.3f} {_bounds(estimate.interval)}"
+    return f"  {name} is right on {value} of the period's texts ({how}); {change}"
 
 
 def _bounds(interval: Interval) -> str:
