@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from understudy.evaluation import encode_ratings
 from understudy.evaluation.inference import replacement_test
 
 NAN = math.nan
@@ -98,3 +101,18 @@ def test_few_items_use_the_signed_rank_test() -> None:
 def test_misuse_is_refused(humans: list[list[int]], epsilon: float) -> None:
     with pytest.raises(ValueError):
         replacement_test([0, 1], humans, np.random.default_rng(0), epsilon=epsilon)
+
+
+@pytest.mark.parametrize(("model", "advantage"), [("gpt-4o", 0.93), ("gemini_flash", 0.91), ("llama-31", 0.89)])
+def test_published_advantages_of_cebab(shared_data: Path, model: str, advantage: float) -> None:
+    """Calderon, Reichart and Dror (2025), to their two decimals; who gave which label is not in the set, so that its
+    columns are no single persons and the winning rate over ten of them cannot be had.
+    """
+    with (shared_data / "cebab_aspect_sentiment" / "data.jsonl").open(encoding="utf-8") as file:
+        rows = [json.loads(line) for line in file]
+    labels = sorted({row["label"] for row in rows})
+    humans = encode_ratings([row["human"] for row in rows], labels)
+    codes = encode_ratings([[row["llm"][model]] for row in rows], labels)[:, 0]
+    found = replacement_test(codes, humans, np.random.default_rng(0), epsilon=0.1, n_resamples=50)
+    assert round(found.advantage, 2) == advantage
+    assert found.passes

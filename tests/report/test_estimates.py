@@ -44,7 +44,8 @@ def test_naive_figures_are_struck_through_beside_the_corrected_ones(found, six_l
     naive, corrected = page.index(">0.520<"), page.index(">0.310<")
     assert 'class="naive" title="machine labels taken for the truth: not to be used"' in page[naive - 150 : naive]
     assert "naive" not in page[corrected - 100 : corrected]
-    assert ".naive .number, .naive .interval { text-decoration: line-through" in page
+    # Across, not through the middle, where a line would hide a minus sign.
+    assert ".naive .number, .naive .interval { color: var(--soft); background: linear-gradient(to top right" in page
     assert "[0.280, 0.340]" in page
     assert "+0.250" in page
     assert "-0.010" in page
@@ -62,8 +63,11 @@ def test_a_refusal_is_shown_as_one(found, six_labels):
 
 def test_flips_and_assumptions_are_told(found):
     (view,) = estimate_views([found])
-    assert view.multiverse[0].startswith("yes, party = A against the others: of 2 labellers' naive figures 1 have")
-    assert "of 1 corrected ones 0 and 0" in view.multiverse[0]
+    assert view.labellers == "teacher and teacher-250"
+    assert view.multiverse == (
+        "yes, party = A against the others: of 2 naive figures 1 with another sign and 0 with another significance "
+        "than most; of 1 corrected 0 and 0.",
+    )
     assert view.basis.endswith("2 texts without a usable answer count with the mean of the others.")
     told = " ".join(assumptions([found]))
     assert "random sample" in told

@@ -44,6 +44,7 @@ class EstimateView:
     shares: tuple[EstimateLine, ...]
     contrasts: tuple[EstimateLine, ...]
     multiverse: tuple[str, ...]
+    labellers: str
     refusal: str
 
 
@@ -57,6 +58,7 @@ def estimate_views(found: Sequence[Estimated]) -> tuple[EstimateView, ...]:
             tuple(_line(row, "{:.3f}") for row in each.shares),
             tuple(_line(row, "{:+.3f}") for row in each.contrasts),
             tuple(_flips_sentences(each.multiverse)),
+            words.listed(list(each.multiverse[0].labellers), most=20) if each.multiverse else "",
             each.refusal,
         )
         for each in found
@@ -146,16 +148,16 @@ def _flips_sentences(found: Sequence[Multiverse]) -> Iterator[str]:
     yield from (_flips_sentence(one) for one in flipping)
     if len(flipping) < len(found):
         n = words.counted(len(found) - len(flipping), "contrast")
-        yield f"In {n} no sign and no significance differs. Labellers: {', '.join(found[0].labellers)}."
+        yield f"In {n} no sign and no significance differs."
 
 
 def _flips_sentence(one: Multiverse) -> str:
     corrected = "no corrected figure was possible"
     if one.corrected.n:
-        corrected = f"of {one.corrected.n} corrected ones {one.corrected.signs} and {one.corrected.significances}"
+        corrected = f"of {one.corrected.n} corrected {one.corrected.signs} and {one.corrected.significances}"
     return (
-        f"{one.what}: of {one.naive.n} labellers' naive figures {one.naive.signs} have another sign and "
-        f"{one.naive.significances} another significance than most; {corrected}. Labellers: {', '.join(one.labellers)}."
+        f"{one.what}: of {one.naive.n} naive figures {one.naive.signs} with another sign and "
+        f"{one.naive.significances} with another significance than most; {corrected}."
     )
 
 

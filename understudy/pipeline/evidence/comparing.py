@@ -53,7 +53,8 @@ class Candidate:
     score, interval : headline F1 with precision and recall.
     outcomes : of the texts asked about.
     cost_usd : of 1,000 texts; None if unknown, as for recorded labels, which somebody else has paid for.
-    false_alarms : false positives for each false negative; above 1 it says the labels too often; nan without misses.
+    false_alarms : false positives for each false negative; above 1 it says the labels too often; nan without misses,
+        and where every wrong label is one of each.
     comparison : against the first teacher, paired; None for the first.
     replacement : the alternative-annotator test; None without columns of several people's labels.
     """
@@ -86,11 +87,11 @@ class Candidate:
         """The teacher in words."""
         bounds = f" [{self.interval.low:.3f}, {self.interval.high:.3f}]" if self.interval.is_defined else ""
         cost = "price unknown" if self.cost_usd is None else f"${self.cost_usd:,.4f} per {PER_TEXTS:,} texts"
+        alarms = "" if isnan(self.false_alarms) else f", {self.false_alarms:.3f} false alarms a miss"
         unusable = sum(n for outcome, n in self.outcomes.items() if outcome is not Outcome.LABELLED)
         yield (
             f"{self.name}: F1 {_shown(self.score.f1)}{bounds}, precision {_shown(self.score.precision)}, recall "
-            f"{_shown(self.score.recall)}, {_shown(self.false_alarms)} false alarms a miss, {unusable:,} texts without "
-            f"a label, {cost}"
+            f"{_shown(self.score.recall)}{alarms}, {unusable:,} texts without a label, {cost}"
         )
         if self.comparison is not None:
             yield f"  {self.comparison.verdict}"
@@ -233,7 +234,8 @@ def _candidate(
     rng = np.random.default_rng([project.settings.project.seed, 23])
     headline = headline_of(project.task)
     reduced = headline.reduce(counts).total()
-    missed = float(reduced.fn.sum())
+    is_told = project.task.positive is not None or not project.task.is_exclusive
+    missed = float(reduced.fn.sum()) if is_told else 0.0
     cost = None if project.settings.teacher.kind == "recorded" else total_cost(answers.values())
     return Candidate(
         name,
