@@ -257,7 +257,7 @@ def _told(made: Made, *arguments: str) -> Iterator[str]:
     """A command, how it ended, and what it printed."""
     ended = _run(made, *arguments)
     shown = " ".join(f"'{part}'" if " " in part else part for part in _without_folders(arguments))
-    yield f"`understudy {arguments[0]} {made.folder.name} {shown}`: exit code {ended.returncode}"
+    yield f"`{f'understudy {arguments[0]} {made.folder.name} {shown}'.rstrip()}`: exit code {ended.returncode}"
     yield ""
     yield "```"
     yield ended.stdout.rstrip()
