@@ -22,6 +22,12 @@ def targets(documents):
     return np.eye(2)[np.arange(len(documents)) % 2]
 
 
+def only(found):
+    """The one student that answers for an `auto` student."""
+    assert [member.share for member in found.members_] == [1.0]
+    return found.members_[0].student
+
+
 @pytest.fixture
 def make(tiny_bert):
     encoder = load_encoder(EmbeddingSettings(model=str(tiny_bert), max_tokens=32), None)
@@ -35,7 +41,7 @@ def make(tiny_bert):
 
 def test_takes_ngrams_where_the_encoder_knows_no_word(make):
     found = make("linear", "tfidf-linear").fit(FOREIGN[:40], targets(FOREIGN[:40]))
-    assert isinstance(found.winner_, TfidfStudent)
+    assert isinstance(only(found), TfidfStudent)
     assert found.score(FOREIGN[40:], targets(FOREIGN[40:])) == 1.0
     assert found.choice_.rated[1].behind > 0.3
     assert any("`tfidf-linear` was taken" in remark for remark in found.remarks_)
@@ -43,15 +49,15 @@ def test_takes_ngrams_where_the_encoder_knows_no_word(make):
 
 def test_predicts_what_the_winner_alone_predicts(make):
     found = make("linear+ngrams").fit(DOCUMENTS, targets(DOCUMENTS))
-    assert isinstance(found.winner_, LinearStudent)
+    assert isinstance(only(found), LinearStudent)
     alone = LinearStudent(TASK, found.encoder, ngrams=True, characters=3).fit(DOCUMENTS, targets(DOCUMENTS))
     np.testing.assert_array_equal(found.predict_proba(DOCUMENTS), alone.predict_proba(DOCUMENTS))
-    assert found.winner_.ngrams_ is not None
+    assert only(found).ngrams_ is not None
 
 
 def test_plain_linear_has_no_ngrams_even_where_they_would_help(make):
     found = make("linear").fit(FOREIGN, targets(FOREIGN))
-    assert found.winner_.ngrams_ is None
+    assert only(found).ngrams_ is None
 
 
 def test_gold_dev_is_the_judge(make):
@@ -67,7 +73,7 @@ def test_a_fine_tuned_encoder_joins_when_asked(make, tiny_bert):
     settings = EncoderSettings(model=str(tiny_bert), learning_rate=2e-3, epochs=8)
     dev = (DOCUMENTS, targets(DOCUMENTS))
     found = make("encoder", "tfidf-linear", encoder=settings).fit(DOCUMENTS, targets(DOCUMENTS), dev=dev)
-    assert [rated.name for rated in found.choice_.rated] == ["tfidf-linear", "encoder"]
+    assert [rated.name for rated in found.choice_.rated] == ["tfidf-linear", "encoder", "joint"]
     assert (found.choice_.n_dev, found.choice_.n_held_out) == (40, 0)
 
 
@@ -79,6 +85,7 @@ def test_what_was_compared_is_kept_and_read_back(make, tmp_path):
         "tfidf-linear",
         "linear",
         "linear+ngrams",
+        "joint",
     ]
     loaded = load_student(tmp_path / "s")
     assert loaded.choice_ == found.choice_
@@ -93,13 +100,17 @@ def test_what_was_compared_is_kept_and_read_back(make, tmp_path):
         ({"winner": None}, "names no winner"),
         ({"kind": "auto"}, "no student `auto`"),
         ({"parameters": {"surprise": 1}}, "no parameter surprise"),
+        ({"name": "linear"}, "`linear` has no share"),
     ],
 )
 def test_t16_an_altered_winner_is_refused(make, tmp_path, change, complaint):
     make("tfidf-linear").fit(DOCUMENTS, targets(DOCUMENTS)).save(tmp_path / "s")
     path = tmp_path / "s" / "understudy-student.json"
     stored = json.loads(path.read_text())
-    stored["winner"] = None if "winner" in change else stored["winner"] | change
+    if "winner" in change:
+        stored["winner"] = None
+    else:
+        stored["winner"]["members"][0] |= change
     path.write_text(json.dumps(stored))
     with pytest.raises(UserError, match=complaint):
         load_student(tmp_path / "s")
@@ -111,3 +122,41 @@ def test_ngrams_join_embeddings_only_where_they_help(tiny_bert):
     assert helped.ngrams_ is not None
     noise = np.eye(2)[np.random.default_rng(0).integers(0, 2, 60)]
     assert LinearStudent(TASK, encoder, characters=3).fit(FOREIGN, noise).ngrams_ is None
+
+
+@pytest.fixture
+def joint(make):
+    """Noisy labels, of which neither student makes the best alone."""
+    noisy = np.eye(2)[(np.arange(40) + np.random.default_rng(0).binomial(1, 0.3, 40)) % 2]
+    return make("tfidf-linear", "linear").fit(DOCUMENTS, noisy)
+
+
+def test_a_joint_answer_is_the_weighted_mean_of_its_members(joint):
+    assert [member.name for member in joint.members_] == ["tfidf-linear", "linear"]
+    assert joint.choice_.name == "joint"
+    ngrams, vectors = (member.share * member.student.predict_proba(DOCUMENTS) for member in joint.members_)
+    np.testing.assert_allclose(joint.predict_proba(DOCUMENTS), ngrams + vectors)
+    assert sum(member.share for member in joint.members_) == pytest.approx(1)
+    assert any("a joint answer was taken, the mean of `tfidf-linear`" in remark for remark in joint.remarks_)
+
+
+def test_a_joint_answer_is_read_back_and_decided_as_one(joint, tmp_path):
+    joint.set_thresholds(np.array([0.6, np.nan])).set_temperature(2.0)
+    joint.save(tmp_path / "s")
+    names = {path.name for path in (tmp_path / "s").iterdir()}
+    assert names == {"model.safetensors", "understudy-student.json", "0.vocabulary.json"}
+    loaded = load_student(tmp_path / "s")
+    np.testing.assert_array_equal(loaded.predict_proba(DOCUMENTS), joint.predict_proba(DOCUMENTS))
+    found = loaded.label(DOCUMENTS)
+    np.testing.assert_array_equal(found.probabilities, loaded.predict_proba(DOCUMENTS))
+    assert found.values == loaded.decode(found.probabilities) == joint.predict(DOCUMENTS)
+
+
+def test_t16_files_outside_the_folder_are_no_members(joint, tmp_path):
+    joint.save(tmp_path / "s")
+    path = tmp_path / "s" / "understudy-student.json"
+    stored = json.loads(path.read_text())
+    stored["sha256"]["../s/0.vocabulary.json"] = stored["sha256"].pop("0.vocabulary.json")
+    path.write_text(json.dumps(stored))
+    with pytest.raises(UserError, match="cannot be used"):
+        load_student(tmp_path / "s")

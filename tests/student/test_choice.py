@@ -25,14 +25,25 @@ def test_the_smaller_loss_wins_and_says_by_how_much():
     assert "`cheap` by 0.200 (95 % interval 0.200 to 0.200)" in found.sentence()
 
 
-def test_what_texts_cannot_tell_apart_goes_to_the_cheaper():
-    """The dearer one is better by 0.01 in the mean; differences of +-1 make that noise."""
+def test_the_smaller_loss_wins_however_close():
+    """The dearer one is better by 0.01 in the mean; differences of +-1 make that noise, and the interval says so."""
     differences = np.tile([1.0, -1.0], 50) + 0.01
     found = decide(student("cheap", differences + 2), student("dear", np.full(100, 2.0)))
-    assert found.name == "cheap"
-    assert found.rated[1].behind == pytest.approx(-0.01)
-    low, high = found.rated[1].behind_interval
+    assert found.name == "dear"
+    assert found.rated[0].behind == pytest.approx(0.01)
+    low, high = found.rated[0].behind_interval
     assert low < 0 < high
+
+
+def test_a_joint_answer_is_taken_with_its_shares_where_it_is_the_best():
+    joint = {"joint": {"a": 0.25, "b": 0.75}}
+    alone = [student("a", np.full(9, 0.5)), student("b", np.full(9, 0.4))]
+    rng = np.random.default_rng(0)
+    better = choose([*alone, student("joint", np.full(9, 0.3))], "a", rng, joint)
+    assert better.shares == {"a": 0.25, "b": 0.75}
+    assert "a joint answer was taken, the mean of `a` (0.25), `b` (0.75): log-loss 0.300" in better.sentence()
+    worse = choose([*alone, student("joint", np.full(9, 0.6))], "a", rng, joint)
+    assert (worse.name, worse.shares) == ("b", {"b": 1.0})
 
 
 def test_equal_students_are_a_tie():
@@ -63,6 +74,7 @@ def test_without_any_text_the_fallback_is_taken_and_said():
     assert found.name == "b"
     assert "taken unseen" in found.sentence()
     assert [rated.loss for rated in found.rated] == [None, None]
+    assert found.shares == {"b": 1.0}
 
 
 def test_the_same_generator_gives_the_same_choice_and_json_keeps_it():

@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_array, random_array
 
 from understudy.student import regression
-from understudy.student.logistic import Problem, choose_c, fit_logistic
+from understudy.student.logistic import Problem, choose_c, fit_logistic, log_losses
 from understudy.student.regression import Search, learn_regression, paired_gain
 from understudy.student.row_span import span_of
 
@@ -47,16 +49,19 @@ def test_of_many_rows_a_part_chooses_the_strength_and_all_are_learned(monkeypatc
     data = wide(n=90)
     monkeypatch.setattr(regression, "MOST_IN_SPAN", 45)
     found = learn_regression(data, SEARCH)
-    assert np.isfinite(found.strength.held_out).sum() == 45
+    assert np.isfinite(found.strength.held_out).all(axis=1).sum() == 45
     expected = fit_logistic(data, found.strength.c).probabilities(data.features)
     np.testing.assert_allclose(found.logistic.probabilities(data.features), expected, atol=1e-4)
 
 
-def test_held_out_losses_are_those_of_the_chosen_strength():
-    data, folds = wide(), np.arange(60) % 3
+@pytest.mark.parametrize("is_exclusive", [True, False])
+def test_what_was_held_out_is_said_at_the_chosen_strength(is_exclusive):
+    data, folds = replace(wide(), is_exclusive=is_exclusive), np.arange(60) % 3
     c, losses, held_out = choose_c(data, SEARCH.c, folds)
-    row = SEARCH.c.index(c[0])
-    assert np.average(held_out, weights=data.weights) == pytest.approx(losses[row, 0])
+    rows = [SEARCH.c.index(value) for value in c]
+    each = log_losses(held_out, data.targets, is_exclusive=is_exclusive)
+    each = np.repeat(each.sum(axis=1, keepdims=True), 3, axis=1) if is_exclusive else each
+    np.testing.assert_allclose(np.average(each, axis=0, weights=data.weights), losses[rows, np.arange(3)])
 
 
 def test_gain_by_hand():

@@ -1,9 +1,10 @@
-"""The student that is whichever of several does best on gold dev; it compares and keeps what it found."""
+"""The student that is whichever of several does best on gold dev, or their joint answer; it keeps what it compared."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -17,25 +18,40 @@ from understudy.errors import UserError
 from understudy.records import Document
 from understudy.settings import EmbeddingSettings, StudentSettings
 from understudy.student.base import Examples, Labelled, Report, Step, Student
+from understudy.student.blending import blended
 from understudy.student.choice import Choice, Evidence, choose
+from understudy.student.folder import Member as StoredMember
 from understudy.student.folder import StudentFile, StudentFiles, Winner
 from understudy.student.kinds import kinds_of, named, refuse_unknown_parameters
 from understudy.student.linear import LinearStudent
-from understudy.student.logistic import log_losses
+from understudy.student.opinions import Opinions, opinions_of
 
 FloatArray = NDArray[np.float64]
 
 DEFAULTS = StudentSettings.model_construct()
 WITH_NGRAMS = "linear+ngrams"
+JOINT = "joint"
+"""What the comparison calls the weighted mean of all candidates' probabilities."""
+
 PARTS = 1000
 """Of a candidate's training, in progress reports."""
 
 
-class AutoStudent(Student):
-    """Trains every candidate on the same examples and keeps the one with the smallest log-loss.
+@dataclass(frozen=True)
+class Member:
+    """A trained student that answers, and its share of the answer."""
 
-    Judges are gold dev texts and, for candidates that are cross-validated, training texts while held out. The cheaper
-    one is kept where they cannot tell; see `choice`. Without any judge the first candidate named is kept.
+    name: str
+    student: Student
+    share: float
+
+
+class AutoStudent(Student):
+    """Trains every candidate on the same examples and keeps whatever has the smallest log-loss.
+
+    That is one of them, or the weighted mean of what they say; spans, which have no mean, are always left to one.
+    Judges are gold dev texts and training texts while every candidate held them out; see `choice`. A joint answer is
+    judged on texts that had no part in its shares. Without any judge the first candidate named is kept.
 
     Parameters
     ----------
@@ -46,13 +62,13 @@ class AutoStudent(Student):
 
     Attributes
     ----------
-    winner_ : the student that was kept.
+    members_ : the students that answer.
     choice_ : what was compared, and by how much the others are behind.
     """
 
     kind: ClassVar[str] = "auto"
 
-    winner_: Student
+    members_: tuple[Member, ...]
     choice_: Choice
 
     def __init__(
@@ -82,11 +98,33 @@ class AutoStudent(Student):
                 uncertain=examples.uncertain,
             )
             tell.finished()
-        evidence = [_evidence(name, student, dev) for name, student in candidates.items()]
-        first = next(name for name in self.settings.auto if name in candidates)
-        self.choice_ = choose(evidence, first, np.random.default_rng(self.seed))
-        self.winner_ = candidates[self.choice_.name]
+        self.choice_ = self._choose(candidates, examples, dev)
+        self.members_ = tuple(Member(name, candidates[name], share) for name, share in self.choice_.shares.items())
         self.remarks_ += (self.choice_.sentence(),)
+
+    def _choose(self, candidates: Mapping[str, Student], examples: Examples, dev: Examples | None) -> Choice:
+        names, students = list(candidates), list(candidates.values())
+        opinions, rng = opinions_of(students, examples, dev), np.random.default_rng(self.seed)
+        accuracies = [float("nan") if dev is None else s.score(dev.documents, dev.targets) for s in students]
+        evidence = [
+            Evidence(name, losses[: opinions.n_dev], losses[opinions.n_dev :], accuracy)
+            for name, losses, accuracy in zip(names, opinions.losses(), accuracies, strict=True)
+        ]
+        first = next(name for name in self.settings.auto if name in candidates)
+        if self.task.marks_spans or len(names) < 2 or not len(opinions.targets):
+            return choose(evidence, first, rng)
+        shares = {name: float(share) for name, share in zip(names, opinions.shares(), strict=True) if share > 0}
+        return choose([*evidence, self._joint_evidence(opinions, rng)], first, rng, {JOINT: shares})
+
+    def _joint_evidence(self, opinions: Opinions, rng: np.random.Generator) -> Evidence:
+        said, n_dev = opinions.joint(rng), opinions.n_dev
+        losses = opinions.losses_of(said)
+        return Evidence(JOINT, losses[:n_dev], losses[n_dev:], self._accuracy(said[:n_dev], opinions.targets[:n_dev]))
+
+    def _accuracy(self, said: FloatArray, targets: FloatArray) -> float:
+        pairs = zip(self.task.decode(said, None), self.task.decode(targets, None), strict=True)
+        agreed = [ours == theirs for ours, theirs in pairs]
+        return float(np.mean(agreed)) if agreed else float("nan")
 
     def _candidates(self) -> dict[str, Student]:
         """Untrained, the cheapest first."""
@@ -111,35 +149,45 @@ class AutoStudent(Student):
         return student
 
     def label(self, documents: Sequence[Document]) -> Labelled:
-        """What the winner says."""
+        """What the members say together; of spans, what the only one says."""
         self._refuse_unfitted()
-        return self.winner_.label(documents)
+        return self.members_[0].student.label(documents) if self.task.marks_spans else super().label(documents)
 
     def token_scores(self, documents: Sequence[Document]) -> list[FloatArray]:
-        """The winner's."""
+        """The members' together; of spans, the only one's."""
         self._refuse_unfitted()
-        return self.winner_.token_scores(documents)
+        if self.task.marks_spans:
+            return self.members_[0].student.token_scores(documents)
+        return super().token_scores(documents)
 
     def set_thresholds(self, thresholds: FloatArray) -> Self:
-        """Decide by these from now on, as the winner does."""
+        """Decide by these from now on, as the members do."""
         super().set_thresholds(thresholds)
-        self.winner_.set_thresholds(thresholds)
+        for member in self.members_:
+            member.student.set_thresholds(thresholds)
         return self
 
     def _probabilities(self, documents: Sequence[Document]) -> FloatArray:
-        return self.winner_.predict_proba(documents)
+        said = np.stack([member.student.predict_proba(documents) for member in self.members_])
+        return blended(said, np.array([member.share for member in self.members_]))
 
     def _parameters(self) -> dict[str, Any]:
         return {"settings": self.settings.model_dump(mode="json"), "seed": self.seed}
 
     def _embedding(self) -> tuple[EmbeddingSettings, str] | None:
-        return self.winner_._embedding()
+        return next((found for member in self.members_ if (found := member.student._embedding())), None)
 
     def _files(self) -> StudentFiles:
-        return self.winner_._files()
+        arrays: dict[str, NDArray[Any]] = {}
+        texts: dict[str, str] = {}
+        for number, member in enumerate(self.members_):
+            files = member.student._files()
+            arrays |= {f"{number}.{name}": array for name, array in files.arrays.items()}
+            texts |= {f"{number}.{name}": text for name, text in files.texts.items()}
+        return StudentFiles(arrays, texts)
 
     def _describe(self, about: Mapping[str, Any]) -> StudentFile:
-        winner = Winner(kind=self.winner_.kind, parameters=self.winner_._parameters(), choice=self.choice_)
+        winner = Winner(members=tuple(map(_described, self.members_)), choice=self.choice_)
         return super()._describe(about).model_copy(update={"winner": winner})
 
     @classmethod
@@ -147,14 +195,12 @@ class AutoStudent(Student):
         """The student from its checked files, without thresholds; it predicts and does not learn."""
         if stored.winner is None:
             raise UserError("the student cannot be used: its file names no winner.", "Train it again.")
-        kind = named(stored.winner.kind, kinds_of(task))
-        refuse_unknown_parameters(kind, stored.winner.parameters)
         student = cls(task, None, _settings(stored.parameters.get("settings")), stored.parameters.get("seed", 0))
-        own = stored.model_copy(update={"kind": kind.kind, "parameters": stored.winner.parameters, "winner": None})
-        student.winner_ = kind.restore(own, files, task, encoder_cache)
-        student.winner_.thresholds_ = np.full(len(task.labels), np.nan)
-        student.winner_.remarks_ = ()
         student.choice_ = stored.winner.choice
+        student.members_ = tuple(
+            _restored(member, student.choice_, stored, _of_member(files, number), task, encoder_cache)
+            for number, member in enumerate(stored.winner.members)
+        )
         return student
 
 
@@ -181,13 +227,45 @@ class _Progress:
             self.report(step._replace(done=done, total=self.total))
 
 
-def _evidence(name: str, student: Student, dev: Examples | None) -> Evidence:
-    held_out: FloatArray = getattr(student, "held_out_", np.zeros(0))
-    if dev is None:
-        return Evidence(name, np.zeros(0), held_out, float("nan"))
-    found = student.predict_proba(dev.documents)
-    losses = log_losses(found, dev.targets, is_exclusive=student.task.is_exclusive).sum(axis=1)
-    return Evidence(name, losses, held_out, student.score(dev.documents, dev.targets))
+def _described(member: Member) -> StoredMember:
+    student, embedding = member.student, member.student._embedding()
+    return StoredMember(
+        name=member.name,
+        kind=student.kind,
+        parameters=student._parameters(),
+        embedding=embedding[0] if embedding else None,
+        embedding_digest=embedding[1] if embedding else "",
+    )
+
+
+def _of_member(files: StudentFiles, number: int) -> StudentFiles:
+    start = f"{number}."
+    return StudentFiles(
+        {name.removeprefix(start): array for name, array in files.arrays.items() if name.startswith(start)},
+        {name.removeprefix(start): text for name, text in files.texts.items() if name.startswith(start)},
+    )
+
+
+def _restored(
+    member: StoredMember,
+    choice: Choice,
+    stored: StudentFile,
+    files: StudentFiles,
+    task: Task,
+    encoder_cache: Path | None,
+) -> Member:
+    if member.name not in choice.shares:
+        raise UserError(f"the student cannot be used: `{member.name}` has no share of it.", "Train it again.")
+    kind = named(member.kind, kinds_of(task))
+    refuse_unknown_parameters(kind, member.parameters)
+    own = stored.model_copy(update={
+        "kind": member.kind, "parameters": member.parameters, "winner": None,
+        "embedding": member.embedding, "embedding_digest": member.embedding_digest,
+    })  # fmt: skip
+    student = kind.restore(own, files, task, encoder_cache)
+    student.thresholds_ = np.full(len(task.labels), np.nan)
+    student.remarks_ = ()
+    return Member(member.name, student, choice.shares[member.name])
 
 
 def _settings(stored: Any) -> StudentSettings:

@@ -7,7 +7,7 @@ much, because their labels may be a teacher's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,8 +19,6 @@ from understudy.settings import Table
 FloatArray = NDArray[np.float64]
 
 N_RESAMPLES = 2000
-SURE = 0.8
-"""A costlier student must be better in this share of resamples to be taken."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +62,13 @@ class Choice(Table):
     Attributes
     ----------
     name : of the chosen student.
+    shares : of the students that answer for it, > 0, sum 1: several where a joint answer was chosen, else its own.
     n_dev, n_held_out : texts that it was chosen on.
     rated : every student, the cheapest first.
     """
 
     name: str
+    shares: dict[str, float]
     n_dev: int = Field(ge=0)
     n_held_out: int = Field(ge=0)
     rated: tuple[Rated, ...]
@@ -80,32 +80,53 @@ class Choice(Table):
         others = ", ".join(_in_words(rated) for rated in self.rated if rated.name != self.name)
         chosen = next(rated for rated in self.rated if rated.name == self.name)
         return (
-            f"`{self.name}` was taken: log-loss {chosen.loss:.3f} on {self.n_dev:,} gold dev texts and "
+            f"{self._taken()}: log-loss {chosen.loss:.3f} on {self.n_dev:,} gold dev texts and "
             f"{self.n_held_out:,} held-out training texts" + (f"; behind it {others}." if others else ".")
         )
 
+    def _taken(self) -> str:
+        if self.name in self.shares:
+            return f"`{self.name}` was taken"
+        together = ", ".join(f"`{name}` ({share:.2f})" for name, share in self.shares.items())
+        return f"a joint answer was taken, the mean of {together}"
 
-def choose(evidence: Sequence[Evidence], fallback: str, rng: np.random.Generator) -> Choice:
-    """The student with the smallest loss, or a cheaper one that is as good.
+
+def choose(
+    evidence: Sequence[Evidence],
+    fallback: str,
+    rng: np.random.Generator,
+    joint: Mapping[str, Mapping[str, float]] | None = None,
+) -> Choice:
+    """The student with the smallest loss; of equal ones the cheapest.
 
     Parameters
     ----------
     evidence : of at least one student, the cheapest first; `dev` and `held_out` are about the same texts for all.
     fallback : the name to take if there is nothing to compare on.
     rng : of the bootstrap.
+    joint : shares behind those that are joint answers, by name.
     """
+    alone = {student.name: {student.name: 1.0} for student in evidence}
+    shares = alone | {name: dict(of_each) for name, of_each in (joint or {}).items()}
     dev = np.stack([student.dev for student in evidence])
     held_out = _held_out(evidence)
     n_dev, n_held_out = dev.shape[1], held_out.shape[1]
     if not n_dev + n_held_out:
-        return Choice(name=fallback, n_dev=0, n_held_out=0, rated=tuple(_unrated(e) for e in evidence))
-    weight = min(1.0, n_dev / n_held_out) if n_dev and n_held_out else 1.0
+        rated = [_unrated(e) for e in evidence]
+        return Choice(name=fallback, shares=shares[fallback], n_dev=0, n_held_out=0, rated=tuple(rated))
+    weight = held_out_weight(n_dev, n_held_out)
     total = n_dev + weight * n_held_out
     means = (dev.sum(axis=1) + weight * held_out.sum(axis=1)) / total
     resampled = (_resampled_sums(dev, rng) + weight * _resampled_sums(held_out, rng)) / total
-    taken = _cheapest_of_the_best(means, resampled)
+    taken = int(means.argmin())
     rated = [_rate(e, means, resampled, i, taken) for i, e in enumerate(evidence)]
-    return Choice(name=evidence[taken].name, n_dev=n_dev, n_held_out=n_held_out, rated=tuple(rated))
+    name = evidence[taken].name
+    return Choice(name=name, shares=shares[name], n_dev=n_dev, n_held_out=n_held_out, rated=tuple(rated))
+
+
+def held_out_weight(n_dev: int, n_held_out: int) -> float:
+    """What a held-out training text counts where a gold dev text counts 1: in (0, 1], all together at most as much."""
+    return min(1.0, n_dev / n_held_out) if n_dev and n_held_out else 1.0
 
 
 def _held_out(evidence: Sequence[Evidence]) -> FloatArray:
@@ -125,12 +146,6 @@ def _resampled_sums(losses: FloatArray, rng: np.random.Generator) -> FloatArray:
     times = rng.multinomial(n, np.full(n, 1 / n), size=N_RESAMPLES)
     sums: FloatArray = times @ losses.T
     return sums
-
-
-def _cheapest_of_the_best(means: FloatArray, resampled: FloatArray) -> int:
-    best = int(means.argmin())
-    is_surely_worse = (resampled > resampled[:, [best]]).mean(axis=0) >= SURE
-    return int(np.flatnonzero(~is_surely_worse)[0])
 
 
 def _rate(evidence: Evidence, means: FloatArray, resampled: FloatArray, row: int, taken: int) -> Rated:

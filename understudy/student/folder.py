@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -33,11 +34,29 @@ LARGEST_JSON_BYTES = 200_000_000
 CODE_SUFFIXES = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".joblib", ".npy", ".npz", ".ckpt", ".py", ".h5", ".msgpack"}
 
 
-class Winner(Table):
-    """The student that an `auto` student is: its kind, constructor parameters, and what it was compared with."""
+class Member(Table):
+    """One of the students that answer for an `auto` student.
 
+    Attributes
+    ----------
+    name : among those compared.
+    kind, parameters, embedding, embedding_digest : as in `StudentFile`.
+    """
+
+    name: str
     kind: str
     parameters: dict[str, Any]
+    embedding: EmbeddingSettings | None = None
+    embedding_digest: str = ""
+
+
+class Winner(Table):
+    """What an `auto` student is: who answers for it, and what they were compared with.
+
+    Files and arrays of the i-th member have `i.` before their names.
+    """
+
+    members: tuple[Member, ...] = Field(min_length=1, max_length=9)
     choice: Choice
 
 
@@ -52,7 +71,7 @@ class StudentFile(Table):
     temperature : that logits are divided by.
     parameters : of the constructor, without task and encoder.
     embedding, embedding_digest : the frozen encoder that is needed, or None and "".
-    winner : of the comparison, where the kind is `auto`; files and embedding are its own.
+    winner : of the comparison, where the kind is `auto`; the files are its members'.
     sha256 : of the files beside it.
     about : provenance and metrics, as given to `save`.
     """
@@ -118,7 +137,7 @@ def read_folder(folder: Path) -> tuple[StudentFile, StudentFiles]:
     _refuse_code(folder)
     description = _read_description(folder)
     contents = {name: _checked(folder / name, digest) for name, digest in description.sha256.items()}
-    if WEIGHTS not in contents or not set(contents) <= {WEIGHTS, *TEXT_FILES}:
+    if WEIGHTS not in contents or not all(map(_is_known, contents)):
         raise _damaged(folder, f"{FILE_NAME} lists {sorted(contents)}")
     try:
         arrays = parse_arrays(contents.pop(WEIGHTS))
@@ -184,8 +203,13 @@ def _refuse_code(folder: Path) -> None:
         )
 
 
+def _is_known(name: str) -> bool:
+    """Whether a student has a file of that name; members of a joint one have their number before it."""
+    return name == WEIGHTS or re.sub(r"\A[0-9]\.", "", name) in TEXT_FILES
+
+
 def _checked(path: Path, digest: str) -> bytes:
-    if path.name not in {WEIGHTS, *TEXT_FILES} or not path.is_file():
+    if not _is_known(path.name) or not path.is_file():
         raise _damaged(path.parent, f"`{path.name}` is missing or no file of a student")
     content = _bytes(path)
     if hashlib.sha256(content).hexdigest() != digest:

@@ -18,7 +18,7 @@ from understudy.records import Document
 from understudy.settings import EmbeddingSettings, LinearSettings, NGramSettings, StudentSettings
 from understudy.student.base import Examples, Report, Step, Student
 from understudy.student.folder import StudentFile, StudentFiles
-from understudy.student.logistic import Features, Logistic, Problem
+from understudy.student.logistic import Features, Logistic, Problem, log_losses
 from understudy.student.ngrams import FILE, NGrams, learn_ngrams, restored_ngrams
 from understudy.student.regression import (
     MOST_IN_SPAN,
@@ -106,7 +106,7 @@ class LinearStudent(Student):
 
     @property
     def held_out_(self) -> FloatArray:
-        """Held-out log-loss of each training document, nan where none was held out."""
+        """What was said of each training document while it was held out, shape (n, K); nan where it never was."""
         return self.regression_.strength.held_out
 
     def _learn(self, examples: Examples, dev: Examples | None, report: Report) -> None:  # noqa: ARG002
@@ -123,8 +123,8 @@ class LinearStudent(Student):
         """Whether the n-grams lower the held-out loss by more than one standard error, on a part of many documents."""
         n = len(plain.targets)
         part = np.sort(np.random.default_rng(self.seed).permutation(n)[:MOST_IN_SPAN])
-        without, beside = (learn_regression(p.rows(part), self._search()).strength for p in (plain, joined))
-        gain, error = paired_gain(without.held_out, beside.held_out)
+        without, beside = (_held_out_losses(problem.rows(part), self._search()) for problem in (plain, joined))
+        gain, error = paired_gain(without, beside)
         return gain > error
 
     def _search(self) -> Search:
@@ -188,6 +188,12 @@ def encoder_of(stored: StudentFile, encoder_cache: Path | None) -> Encoder:
             "Bring back the encoder's files as they were, or train the student again.",
         )
     return encoder
+
+
+def _held_out_losses(problem: Problem, search: Search) -> FloatArray:
+    """Shape (n,), all labels together."""
+    held_out = learn_regression(problem, search).strength.held_out
+    return np.asarray(log_losses(held_out, problem.targets, is_exclusive=problem.is_exclusive).sum(axis=1))
 
 
 def _joined(vectors: FloatArray, texts: Sequence[str], ngrams: NGrams | None) -> Features:

@@ -99,7 +99,7 @@ class Strength(NamedTuple):
     ----------
     c : shape (K,), the chosen values.
     losses : shape (number of values, K), mean held-out log-losses by ascending C; nan if nothing was held out.
-    held_out : shape (n,), each row's held-out log-loss at the chosen C, all labels together; nan as above.
+    held_out : shape (n, K), what was said of each row while it was held out, at the chosen C; nan as above.
     """
 
     c: FloatArray
@@ -119,16 +119,17 @@ def choose_c(problem: Problem, grid: Sequence[float], folds: IntArray) -> Streng
     n, n_labels = problem.targets.shape
     if len(np.unique(folds)) < 2:
         nearest = values[np.argmin(np.abs(np.log(values / UNDECIDED_C)))]
-        return Strength(np.full(n_labels, nearest), np.full((len(values), n_labels), np.nan), np.full(n, np.nan))
-    each = np.empty((len(values), n, n_labels))
+        return Strength(
+            np.full(n_labels, nearest), np.full((len(values), n_labels), np.nan), np.full((n, n_labels), np.nan)
+        )
+    said = np.empty((len(values), n, n_labels))
     for fold in np.unique(folds):
-        each[:, folds == fold] = _fold_losses(problem, values, folds == fold)
-    losses = np.einsum("n,vnk->vk", problem.weights, each) / problem.weights.sum()
+        said[:, folds == fold] = _said_of_fold(problem, values, folds == fold)
+    losses = np.stack([_mean_losses(opinion, problem) for opinion in said])
     if problem.is_exclusive:
         losses = np.repeat(losses.sum(axis=1, keepdims=True), n_labels, axis=1)
     best = losses.argmin(axis=0)
-    held_out = each[best, :, np.arange(n_labels)].sum(axis=0)
-    return Strength(values[best], losses, held_out)
+    return Strength(values[best], losses, said[best, :, np.arange(n_labels)].T)
 
 
 def log_losses(probabilities: FloatArray, targets: FloatArray, *, is_exclusive: bool) -> FloatArray:
@@ -156,16 +157,21 @@ def stratified_folds(targets: FloatArray, n_folds: int, rng: np.random.Generator
     return folds
 
 
-def _fold_losses(problem: Problem, grid: FloatArray, is_held_out: NDArray[np.bool_]) -> FloatArray:
-    """Held-out losses of every cell, shape (len(grid), rows held out, K); each fit starts from the last."""
+def _said_of_fold(problem: Problem, grid: FloatArray, is_held_out: NDArray[np.bool_]) -> FloatArray:
+    """Probabilities of the rows held out, shape (len(grid), rows held out, K); each fit starts from the last."""
     training, held_out = problem.rows(~is_held_out), problem.rows(is_held_out)
-    losses = np.empty((len(grid), *held_out.targets.shape))
+    said = np.empty((len(grid), *held_out.targets.shape))
     model: Logistic | None = None
     for row, c in enumerate(grid):
         model = fit_logistic(training, np.full(problem.targets.shape[1], c), model, COARSE)
-        found = model.probabilities(held_out.features)
-        losses[row] = log_losses(found, held_out.targets, is_exclusive=problem.is_exclusive)
-    return losses
+        said[row] = model.probabilities(held_out.features)
+    return said
+
+
+def _mean_losses(said: FloatArray, problem: Problem) -> FloatArray:
+    """Weighted mean log-loss of each label, shape (K,)."""
+    losses = log_losses(said, problem.targets, is_exclusive=problem.is_exclusive)
+    return np.asarray(problem.weights @ losses / problem.weights.sum(), dtype=np.float64)
 
 
 def _free_columns(problem: Problem) -> tuple[IntArray, FloatArray]:

@@ -50,7 +50,7 @@ class Regression:
 
     Attributes
     ----------
-    strength : `held_out` has one value a training row, nan for rows that were never held out.
+    strength : `held_out` has one row a training row, nan for those that were never held out.
     """
 
     logistic: Logistic
@@ -84,7 +84,7 @@ def _learned(problem: Problem, search: Search, rng: np.random.Generator) -> Regr
         return _in_span(problem, search, rng)
     chosen = np.sort(rng.permutation(len(problem.targets))[:MOST_IN_SPAN])
     part = _in_span(problem.rows(chosen), search, rng)
-    held_out = np.full(len(problem.targets), np.nan)
+    held_out = np.full(problem.targets.shape, np.nan)
     held_out[chosen] = part.strength.held_out
     fitted = fit_logistic(problem, part.strength.c, part.logistic)
     return Regression(_rounded(fitted), part.strength._replace(held_out=held_out))
@@ -118,7 +118,7 @@ def restored_regression(
             )
     logistic = Logistic(arrays["coefficients"].astype(np.float64), arrays["intercepts"], is_exclusive)
     losses = arrays.get("cv_losses", np.zeros((0, n_labels)))
-    return Regression(logistic, Strength(arrays["c"], losses, np.zeros(0)))
+    return Regression(logistic, Strength(arrays["c"], losses, np.zeros((0, n_labels))))
 
 
 def paired_gain(losses: FloatArray, others: FloatArray) -> tuple[float, float]:

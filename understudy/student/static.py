@@ -80,7 +80,7 @@ class StaticStudent(Student):
 
     @property
     def held_out_(self) -> FloatArray:
-        """Held-out log-loss of each training document, nan where none was held out."""
+        """What was said of each training document while it was held out, shape (n, K); nan where it never was."""
         return self.regression_.strength.held_out
 
     def _learn(self, examples: Examples, dev: Examples | None, report: Report) -> None:  # noqa: ARG002
