@@ -1,12 +1,13 @@
 """The `auto` student beside each student alone, on public sets in languages that the bundled encoder does not know.
 
-    python benchmarks/auto_student.py [--sets NAME ...] [--seeds N] [--quick]
+    python benchmarks/auto_student.py [--sets NAME ...] [--seeds N] [--cache FOLDER] [--quick]
 
 Human labels: 1,000 random texts of the set's training file; the judge is 250 texts of its validation file; the test is
 its file with recorded LLM labels. Teacher labels: three fifths of the file with LLM labels, labelled by the set's most
 accurate model; the same judge; the test is the rest of both files. Each seed draws anew. F1 is the positive class's at
-the threshold that is best on the judge, as in a project, or macro. The sets are read from `../shared/data`, or the
-folder that UNDERSTUDY_SHARED_DATA names. The last line is one JSON object.
+the threshold that is best on the judge, as in a project, or macro; AUC needs no threshold, and tells students apart
+where half of the texts are positive and weak students do best by calling nearly all of them so. The sets are read
+from `../shared/data`, or the folder that UNDERSTUDY_SHARED_DATA names. The last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import accuracy_score, f1_score
+from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 
 from understudy.codebook import Codebook, Label, Task, task_of
 from understudy.embedding import Encoder, load_encoder
@@ -70,19 +71,20 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--sets", nargs="+", choices=sorted(SETS), default=list(SETS))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="few texts: whether everything runs")
+    parser.add_argument("--cache", type=Path, help="where embeddings are kept for another time")
     options = parser.parse_args(arguments)
     folder = Path(os.environ.get("UNDERSTUDY_SHARED_DATA", BESIDE))
     if not folder.is_dir():
         print(f"no public data in {folder}; set UNDERSTUDY_SHARED_DATA")
         return 2
-    with tempfile.TemporaryDirectory() as cache:
-        encoder = load_encoder(EmbeddingSettings(), Path(cache))
+    with tempfile.TemporaryDirectory() as passing:
+        encoder = load_encoder(EmbeddingSettings(), options.cache or Path(passing))
         result = {
             f"{name}, {labels}": compare(folder, name, labels, encoder, options)
             for name in options.sets
             for labels in ("human", "teacher")
         }
-    print(json.dumps(result))
+    print(json.dumps(without_nan(result)))
     return 0
 
 
@@ -104,8 +106,10 @@ def summarise(title: str, each: dict[str, list[dict[str, float]]], choices: list
     means = {name: {key: float(np.mean([s[key] for s in runs])) for key in runs[0]} for name, runs in each.items()}
     auto = means["auto"]
     best = max(mean["f1"] for name, mean in means.items() if name != "auto")
-    shown = "  ".join(f"{name} {mean['f1']:.3f} ({mean['accuracy']:.3f})" for name, mean in means.items())
-    print(f"{title}  F1 (accuracy): {shown}; took {', '.join(choices)}", flush=True)
+    shown = "  ".join(
+        f"{name} {mean['f1']:.3f} ({mean['accuracy']:.3f}, {mean['auc']:.3f})" for name, mean in means.items()
+    )
+    print(f"{title}  F1 (accuracy, AUC): {shown}; took {', '.join(choices)}", flush=True)
     return {
         "scores": means,
         "each": each,
@@ -113,8 +117,18 @@ def summarise(title: str, each: dict[str, list[dict[str, float]]], choices: list
         "auto_minus_best": auto["f1"] - best,
         "auto_minus_embeddings": auto["f1"] - means[EMBEDDINGS]["f1"],
         "auto_minus_embeddings_accuracy": auto["accuracy"] - means[EMBEDDINGS]["accuracy"],
+        "auto_minus_embeddings_auc": auto["auc"] - means[EMBEDDINGS]["auc"],
         "is_within": auto["f1"] >= best - TOLERANCE,
     }
+
+
+def without_nan(value: Any) -> Any:
+    """The same for JSON: None for nan."""
+    if isinstance(value, dict):
+        return {key: without_nan(kept) for key, kept in value.items()}
+    if isinstance(value, list):
+        return [without_nan(kept) for kept in value]
+    return None if isinstance(value, float) and np.isnan(value) else value
 
 
 def students(task: Task, encoder: Encoder, seed: int) -> dict[str, Student]:
@@ -141,7 +155,16 @@ def scores(student: Student, draw: Draw) -> dict[str, float]:
         f1 = f1_score(truth == task.positive, predicted == task.positive)
     else:
         f1 = f1_score(truth, predicted, average="macro", labels=np.union1d(truth, predicted), zero_division=0)
-    return {"f1": float(f1), "accuracy": float(accuracy_score(truth, predicted))}
+    return {"f1": float(f1), "accuracy": float(accuracy_score(truth, predicted)), "auc": auc(student, draw)}
+
+
+def auc(student: Student, draw: Draw) -> float:
+    """Area under the ROC curve of the positive label on the test; nan without one."""
+    positive = student.task.positive
+    if positive is None:
+        return float("nan")
+    found = student.predict_proba(draw.test.documents)
+    return float(roc_auc_score(draw.test.targets[:, positive] > 0, found[:, positive]))
 
 
 def read(folder: Path, teacher: str, positive: str, labels: str, seed: int, n_human: int) -> tuple[Task, Draw]:
