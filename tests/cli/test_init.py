@@ -5,7 +5,7 @@ from command_line import called
 
 from understudy.codebook import lint, task_of
 from understudy.pipeline import Project
-from understudy.settings import FILE_NAME, Settings, read_settings
+from understudy.settings import FILE_NAME, EstimateSettings, Settings, read_settings
 
 KINDS = ["classification", "multilabel"]
 SPAN_KINDS = ["entities", "relations"]
@@ -55,8 +55,8 @@ def test_samples_of_spans_are_read_as_they_are_marked(tmp_path, capsys):
 def test_every_setting_stands_in_the_template(tmp_path, capsys):
     called(capsys, "init", tmp_path / "new")
     text = (tmp_path / "new" / FILE_NAME).read_text(encoding="utf-8")
-    for name in _names(Settings()):
-        assert re.search(rf"^(# )?{name} =", text, re.MULTILINE), name
+    for name in (*_names(Settings()), *EstimateSettings.model_fields):
+        assert re.search(rf"^(# )?({name} =|\[\[{name}\]\])", text, re.MULTILINE), name
 
 
 def _names(table):

@@ -13,7 +13,7 @@ from typing import Any
 
 from understudy.errors import UserError
 from understudy.pipeline.span_samples import sample_rows
-from understudy.settings import FILE_NAME, Codebook, ProjectSettings, Settings, Table
+from understudy.settings import FILE_NAME, Codebook, EstimateSettings, ProjectSettings, Settings, Table
 
 INSTRUCTIONS = {
     "classification": "What does the writer of this message want?",
@@ -175,6 +175,8 @@ def template(name: str, kind: str) -> str:
         lines += ["", "[[codebook.labels]]"]
         lines += [f"{key} = {_toml(value)}" for key, value in zip(LABEL_KEYS, label, strict=True)]
     lines += ["", *_tables(Settings(), "", {"project", "codebook"}, given)]
+    lines += [f"# {Settings.model_fields['estimates'].description}", "# [[estimates]]"]
+    lines += _settings_of(EstimateSettings, set(), {})
     return "\n".join(lines).rstrip() + "\n"
 
 
