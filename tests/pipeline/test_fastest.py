@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from small_project import SmallProject
 
-from understudy.pipeline import fastest
+from understudy.pipeline import cascading, fastest
 from understudy.pipeline.fastest import FORM_FILE, in_fastest_form
+from understudy.records import Role
 from understudy.student import EncoderStudent
 from understudy.student.forms import HalfStudent, forms_here, in_form
 
@@ -74,7 +75,7 @@ def test_a_form_that_answers_otherwise_is_refused_in_words(project, monkeypatch)
         def predict_proba(self, documents):
             return 1 - self._student.predict_proba(documents)
 
-    monkeypatch.setattr("understudy.student.forms.in_form", lambda student, form: Contrary(student))
+    monkeypatch.setattr("understudy.student.forms.in_form", lambda student, form, **_: Contrary(student))
     monkeypatch.setattr("understudy.student.forms.forms_here", lambda *_, **__: ("bf16", "int8"))
     chosen = fastest._choose(project, student_of(project), ("bf16", "int8"))
     assert chosen.form == "torch"
@@ -87,6 +88,33 @@ def test_few_gold_texts_judge_nothing(project, monkeypatch):
     chosen = fastest._choose(project, student_of(project), ("onnx",))
     assert chosen.form == "torch"
     assert "gold dev texts" in chosen.sentence
+
+
+def test_a_cascade_says_how_much_it_computes_twice_and_keeps_its_bound(project, monkeypatch):
+    """The stopwatch is made to find the last form the fastest; its bound is far out, so that all is done again."""
+    seconds, real = iter([2.0, 1.0]), fastest._labelled
+    monkeypatch.setattr(fastest, "_labelled", lambda *given: (real(*given)[0], next(seconds)))
+    monkeypatch.setattr("understudy.student.forms.forms_here", lambda *_, **__: ("cascade",))
+    monkeypatch.setattr(cascading, "cascade_bound", lambda *_: 1e9)
+    labeller, sentence = in_fastest_form(project, folder_of(project), student_of(project))
+    assert "then in single precision for 100.0% of" in sentence
+    assert labeller.bound == 1e9
+    again, _ = in_fastest_form(project, folder_of(project), student_of(project))
+    assert again.bound == 1e9
+
+
+def test_a_cascade_needs_texts_to_compare_on(project):
+    """240 gold and 24 pool texts are fewer than 598."""
+    chosen = fastest._choose(project, student_of(project), ("cascade",))
+    assert chosen.form == "torch"
+    assert "cascade not: " in chosen.sentence
+    assert "too few" in chosen.sentence
+
+
+def test_texts_that_judge_the_student_are_not_compared(project):
+    compared = {document.id for document in cascading._compared(project)}
+    assert compared >= {document.id for document in project.gold_of(Role.DEV)}
+    assert not compared & {document.id for document in project.gold_of(Role.TEST)}
 
 
 def test_predict_says_which_form_it_used(project, tmp_path):

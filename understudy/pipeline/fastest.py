@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,12 +17,13 @@ import numpy as np
 
 from understudy.errors import UserError
 from understudy.evaluation import headline_score
+from understudy.pipeline.cascading import cascade_of
 from understudy.pipeline.validation import count_values, headline_of
 from understudy.records import Document, Role, Value
 
 if TYPE_CHECKING:
     from understudy.pipeline.project import Project
-    from understudy.student import Student
+    from understudy.student import EncoderStudent, Student
     from understudy.student.forms import Form, Labeller
 
 FORM_FILE = "form.json"
@@ -44,11 +45,13 @@ class Chosen:
     form : ``torch`` is single precision as trained.
     tried : the forms that were at hand; another set of them is judged anew.
     sentence : for a person.
+    bound : of ``cascade``: the margin up to which int8 does not decide; else 0.
     """
 
     form: str
     tried: tuple[str, ...]
     sentence: str
+    bound: float = 0.0
 
 
 def in_fastest_form(project: Project, folder: Path, student: Student) -> tuple[Labeller, str]:
@@ -63,31 +66,32 @@ def in_fastest_form(project: Project, folder: Path, student: Student) -> tuple[L
     if chosen is None:
         chosen = _choose(project, student, forms)
         (folder / FORM_FILE).write_text(json.dumps(asdict(chosen), indent=2), encoding="utf-8")
-    return in_form(student, _as_form(chosen.form)), chosen.sentence
+    return in_form(student, _as_form(chosen.form), bound=chosen.bound), chosen.sentence
 
 
 def _kept(folder: Path, forms: Sequence[Form]) -> Chosen | None:
     try:
         stored = json.loads((folder / FORM_FILE).read_text(encoding="utf-8"))
-        chosen = Chosen(str(stored["form"]), tuple(stored["tried"]), str(stored["sentence"]))
-    except (FileNotFoundError, json.JSONDecodeError, KeyError, TypeError):
+        bound = float(stored["bound"])
+        chosen = Chosen(str(stored["form"]), tuple(stored["tried"]), str(stored["sentence"]), bound)
+    except (FileNotFoundError, KeyError, TypeError, ValueError):
         return None
     return chosen if chosen.tried == tuple(forms) else None
 
 
 def _choose(project: Project, student: Student, forms: Sequence[Form]) -> Chosen:
     from understudy.student import EncoderStudent
-    from understudy.student.forms import in_form
 
     documents = project.gold_of(Role.DEV)
     if len(documents) < FEWEST_TEXTS or not forms or not isinstance(student, EncoderStudent):
         reason = f"only {len(documents)} gold dev texts to judge others by" if forms else "no other one at hand"
         return Chosen("torch", tuple(forms), f"computed in single precision: {reason}")
     base, base_s = _labelled(student, documents)
-    best, best_s, why = "torch", base_s, ""
+    best, best_s, why = Chosen("torch", tuple(forms), _NAMES["torch"]), base_s, ""
     for form in forms:
         try:
-            given, seconds = _labelled(in_form(student, form), documents)
+            labeller, bound, words = _made(project, student, form)
+            given, seconds = _labelled(labeller, documents)
         except UserError as error:
             why += f"; {form} not: {error.message}"
             continue
@@ -95,10 +99,20 @@ def _choose(project: Project, student: Student, forms: Sequence[Form]) -> Chosen
         if refusal:
             why += f"; {form} not: {refusal}"
         elif seconds < best_s:
-            best, best_s = form, seconds
-    gain = f", {base_s / best_s:.1f} times as fast as single precision" if best != "torch" else ""
-    sentence = f"computed in {_NAMES[best]}{gain}, as judged on {len(documents):,} gold dev texts{why}"
-    return Chosen(best, tuple(forms), sentence)
+            best, best_s = Chosen(form, tuple(forms), words, bound), seconds
+    gain = f", {base_s / best_s:.1f} times as fast as single precision" if best.form != "torch" else ""
+    sentence = f"computed in {best.sentence}{gain}, as judged on {len(documents):,} gold dev texts{why}"
+    return replace(best, sentence=sentence)
+
+
+def _made(project: Project, student: EncoderStudent, form: Form) -> tuple[Labeller, float, str]:
+    """The student in one form, the bound of a cascade, and the form in words."""
+    from understudy.student.forms import in_form
+
+    if form != "cascade":
+        return in_form(student, form), 0.0, _NAMES[form]
+    cascade, words = cascade_of(project, student)
+    return cascade, cascade.bound, f"{_NAMES[form]}, {words}"
 
 
 def _refusal(
@@ -143,5 +157,6 @@ _NAMES = {
     "torch": "single precision",
     "onnx": "single precision by ONNX Runtime",
     "bf16": "bfloat16",
+    "cascade": "int8 by ONNX Runtime",
     "int8": "int8 by ONNX Runtime",
 }

@@ -41,6 +41,7 @@ class ExportedStudent(OtherForm):
     student : fitted; its tokenizer, objective and thresholds stay in use.
     is_quantised : weights and activations of matrix products in int8, weights scaled per output channel.
     n_threads : each computes batches of its own; 0 for as many as torch uses.
+    graph : its `export`, where that is at hand.
 
     Raises
     ------
@@ -50,10 +51,12 @@ class ExportedStudent(OtherForm):
 
     tokens_at_once: ClassVar[int] = 512
 
-    def __init__(self, student: EncoderStudent, *, is_quantised: bool = False, n_threads: int = 0) -> None:
+    def __init__(
+        self, student: EncoderStudent, *, is_quantised: bool = False, n_threads: int = 0, graph: bytes | None = None
+    ) -> None:
         super().__init__(student, n_threads or torch.get_num_threads())
         self.is_quantised = is_quantised
-        graph = export(student)
+        graph = graph or export(student)
         self._session = _session(quantised(graph) if is_quantised else graph)
         self._inputs = [found.name for found in self._session.get_inputs()]
 

@@ -17,14 +17,15 @@ from numpy.typing import NDArray
 
 from understudy.codebook import Task
 from understudy.records import Document, Value
+from understudy.student.cascade import CascadeStudent
 from understudy.student.encoder import EncoderStudent
 from understudy.student.exported import ExportedStudent
 from understudy.student.network import logits
 from understudy.student.other_form import OtherForm
 from understudy.student.training import has_fast_bf16
 
-Form = Literal["torch", "bf16", "onnx", "int8"]
-FORMS: tuple[Form, ...] = ("torch", "bf16", "onnx", "int8")
+Form = Literal["torch", "bf16", "onnx", "cascade", "int8"]
+FORMS: tuple[Form, ...] = ("torch", "bf16", "onnx", "cascade", "int8")
 
 FAITHFUL = 0.995
 """Share of gold dev texts on which a form must give the label that single precision gives."""
@@ -59,15 +60,17 @@ def forms_here(student: EncoderStudent, *, may_quantise: bool = False) -> tuple[
     has_onnx = find_spec("onnx") is not None and find_spec("onnxruntime") is not None
     found: list[Form] = ["onnx"] if has_onnx else []
     found += ["bf16"] if has_fast_bf16(device) else []
+    found += ["cascade"] if has_onnx else []
     return (*found, "int8") if has_onnx and may_quantise else tuple(found)
 
 
-def in_form(student: EncoderStudent, form: Form, *, n_threads: int = 0) -> Labeller:
+def in_form(student: EncoderStudent, form: Form, *, bound: float = np.inf, n_threads: int = 0) -> Labeller:
     """The student in one form.
 
     Parameters
     ----------
-    n_threads : of ONNX Runtime; 0 lets it decide.
+    bound : of ``cascade``: the margin up to which int8 does not decide; by default it never does.
+    n_threads : of ONNX Runtime; 0 for as many as torch uses.
 
     Raises
     ------
@@ -78,6 +81,8 @@ def in_form(student: EncoderStudent, form: Form, *, n_threads: int = 0) -> Label
         return student
     if form == "bf16":
         return HalfStudent(student)
+    if form == "cascade":
+        return CascadeStudent(student, bound, n_threads=n_threads)
     return ExportedStudent(student, is_quantised=form == "int8", n_threads=n_threads)
 
 
