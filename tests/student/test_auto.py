@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from understudy.codebook import Codebook, Label, task_of
-from understudy.embedding import load_encoder
+from understudy.embedding import Encoder, load_encoder
 from understudy.errors import UserError
 from understudy.records import Document
 from understudy.settings import EmbeddingSettings, EncoderSettings, NGramSettings, StudentSettings
 from understudy.student import LinearStudent, TfidfStudent, load_student, make_student
+from understudy.student.auto import Member
 
 TASK = task_of(Codebook(labels=(Label(name="plus"), Label(name="minus"))))
 DOCUMENTS = [Document(str(i), f"the film was {('good', 'bad')[i % 2]} {'very ' * (i % 7)}") for i in range(40)]
@@ -160,3 +161,16 @@ def test_t16_files_outside_the_folder_are_no_members(joint, tmp_path):
     path.write_text(json.dumps(stored))
     with pytest.raises(UserError, match="cannot be used"):
         load_student(tmp_path / "s")
+
+
+def test_linear_members_read_each_text_once(make, monkeypatch):
+    found = make("linear", "linear+ngrams").fit(DOCUMENTS, targets(DOCUMENTS))
+    students = found._candidates()
+    for student in students.values():
+        student.fit(DOCUMENTS, targets(DOCUMENTS))
+    found.members_ = tuple(Member(name, student, 0.5) for name, student in students.items())
+    expected = np.mean([student.predict_proba(DOCUMENTS) for student in students.values()], axis=0)
+    n_read, encode = [], Encoder.encode
+    monkeypatch.setattr(Encoder, "encode", lambda *given: n_read.append(1) or encode(*given))
+    np.testing.assert_allclose(found.predict_proba(DOCUMENTS), expected)
+    assert len(n_read) == 1

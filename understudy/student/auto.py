@@ -168,8 +168,17 @@ class AutoStudent(Student):
         return self
 
     def _probabilities(self, documents: Sequence[Document]) -> FloatArray:
-        said = np.stack([member.student.predict_proba(documents) for member in self.members_])
-        return blended(said, np.array([member.share for member in self.members_]))
+        """Linear members have one encoder, which reads each text once."""
+        students = [member.student for member in self.members_]
+        linear = next((student for student in students if isinstance(student, LinearStudent)), None)
+        vectors = None if linear is None else linear._vectors(documents)
+        said = [
+            student._said_of(vectors, documents)
+            if vectors is not None and isinstance(student, LinearStudent)
+            else student.predict_proba(documents)
+            for student in students
+        ]
+        return blended(np.stack(said), np.array([member.share for member in self.members_]))
 
     def _parameters(self) -> dict[str, Any]:
         return {"settings": self.settings.model_dump(mode="json"), "seed": self.seed}

@@ -134,8 +134,11 @@ class LinearStudent(Student):
         return NGramSettings(words=self.words, characters=self.characters, max_terms=self.max_terms)
 
     def _probabilities(self, documents: Sequence[Document]) -> FloatArray:
-        texts = texts_of(self.task, documents)
-        return self.logistic_.probabilities(_joined(self._vectors(documents), texts, self.ngrams_))
+        return self._said_of(self._vectors(documents), documents)
+
+    def _said_of(self, vectors: FloatArray, documents: Sequence[Document]) -> FloatArray:
+        """Probabilities for documents whose vectors are at hand."""
+        return self.logistic_.probabilities(_joined(vectors, texts_of(self.task, documents), self.ngrams_))
 
     @property
     def _n_vectors(self) -> int:
