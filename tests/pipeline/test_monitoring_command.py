@@ -159,6 +159,9 @@ def test_a_period_is_judged_by_gold_and_stands_in_the_history(small, capsys):
     assert "ALARM: worse than before" in ended.out
     assert "period gold-may of 40 gold texts" in ended.out  # the look before
     assert "gpt-0 is right" not in ended.out  # no recorded answers in this file
+    fine, alarming = project.evaluate().data.looks
+    assert (fine.is_alarm, alarming.is_alarm) == (False, True)
+    assert alarming.parts[1].startswith("period gold-may of 40 gold texts: ")
 
 
 def test_a_model_is_asked_about_the_gold_of_a_period_once(small):

@@ -6,7 +6,7 @@ import pytest
 from understudy.evaluation import Interval
 from understudy.evaluation.inference import Estimate
 from understudy.report.as_json import report_json
-from understudy.report.data import Estimated, EstimatedRow, Flips, Multiverse
+from understudy.report.data import Estimated, EstimatedRow, Flips, LookBack, Multiverse
 from understudy.report.estimates import assumptions, estimate_views
 from understudy.report.figures import draw_figures
 from understudy.report.page import render
@@ -88,3 +88,19 @@ def test_numbers_are_strict_json(found, six_labels):
     assert refused["corrected"] is None
     assert refused["p_value"] is None
     assert told[0]["multiverse"][0]["naive"] == {"n": 2, "signs": 1, "significances": 0}
+
+
+def test_looks_of_monitoring_are_printed_with_their_alarms(six_labels):
+    looks = (
+        LookBack("2026-01-02T03:04:05+00:00", ("new.csv: AUROC 0.510, p = 0.4000",), False),
+        LookBack(
+            "2026-02-02T03:04:05+00:00", ("may.csv: AUROC 0.910, p = 0.0050", "period <may>: right on 0.700"), True
+        ),
+    )
+    data = replace(six_labels, looks=looks)
+    page = printed(data)
+    assert page.index("2026-01-02 03:04 UTC") < page.index("AUROC 0.510") < page.index("2026-02-02 03:04 UTC")
+    assert page.count('badge bad">alarm<') == 1
+    assert "period &lt;may&gt;" in page
+    assert report_json(data)["looks"][1]["is_alarm"] is True
+    assert "Does it still hold?" not in printed(six_labels)

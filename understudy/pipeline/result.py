@@ -25,6 +25,7 @@ from understudy.pipeline.cards import write_cards
 from understudy.pipeline.checking import check
 from understudy.pipeline.direction import stored_direction
 from understudy.pipeline.evidence.declared import declared_estimates
+from understudy.pipeline.evidence.monitoring import looks_back
 from understudy.pipeline.evidence.worth import worth
 from understudy.pipeline.iteration import notes_on_versions
 from understudy.pipeline.judging import TEACHER_DIRECT, Judged, compare_arms, judge
@@ -174,6 +175,7 @@ def _data(project: Project, found: _Findings) -> ReportData:
         learning=learning_curve(project, found.annotations),
         worth=worth(project, found.judged, found.annotations, found.recommended) if found.judged else None,
         estimates=tuple(declared_estimates(project)),
+        looks=tuple(looks_back(project)),
     )
 
 

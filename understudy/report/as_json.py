@@ -58,6 +58,7 @@ def report_json(data: ReportData) -> dict[str, Any]:
         "notes": list(data.notes),
         "learning": None if data.learning is None else asdict(data.learning),
         "estimates": estimates_json(data.estimates),
+        "looks": [asdict(look) for look in data.looks],
         "provenance": dict(data.provenance),
         "commands": list(data.commands),
         "wall_s": finite_or_none(data.wall_s),

@@ -459,6 +459,15 @@ class Estimated:
 
 
 @dataclass(frozen=True)
+class LookBack:
+    """One look of monitoring: when, what was found, each in words, and whether it alarmed."""
+
+    at: str
+    parts: tuple[str, ...]
+    is_alarm: bool
+
+
+@dataclass(frozen=True)
 class ReportData:
     """Everything a report prints."""
 
@@ -489,3 +498,4 @@ class ReportData:
     learning: LearningCurve | None = None
     worth: Worth | None = None
     estimates: tuple[Estimated, ...] = ()
+    looks: tuple[LookBack, ...] = ()

@@ -39,6 +39,7 @@ from understudy.pipeline.prediction import recommended
 from understudy.pipeline.probing import probe
 from understudy.pipeline.teachers import OpenedTeacher, open_teacher
 from understudy.records import Annotation, Document, Role
+from understudy.report.data import LookBack
 
 if TYPE_CHECKING:
     from understudy.journal import Journal
@@ -99,19 +100,23 @@ class Earlier:
     at: str
     found: dict[str, Any]
 
+    def parts(self) -> Iterator[str]:
+        """What was looked at and found, each in words."""
+        teacher, texts = self.found["canaries"], self.found["texts"]
+        if teacher is not None:
+            yield (
+                f"look {teacher['look']} at {teacher['teacher']}: {teacher['n']} canaries, "
+                f"{_percent(teacher['flips'])} flipped, p = {_p(teacher['p_value'])}"
+            )
+        if texts is not None:
+            yield f"{texts['file']}: AUROC {texts['drift']['auroc']:.3f}, p = {_p(texts['drift']['p_value'])}"
+        if self.found.get("period") is not None:  # absent in looks of before there were periods
+            yield _period_in_short(self.found["period"])
+
     def line(self) -> str:
         """The look in one line."""
-        teacher, texts = self.found["canaries"], self.found["texts"]
-        parts = [] if teacher is None else [
-            f"look {teacher['look']} at {teacher['teacher']}: {teacher['n']} canaries, {_percent(teacher['flips'])} "
-            f"flipped, p = {_p(teacher['p_value'])}"
-        ]  # fmt: skip
-        if texts is not None:
-            parts.append(f"{texts['file']}: AUROC {texts['drift']['auroc']:.3f}, p = {_p(texts['drift']['p_value'])}")
-        if self.found.get("period") is not None:  # absent in looks of before there were periods
-            parts.append(_period_in_short(self.found["period"]))
         alarm = " ALARM" if self.found["is_alarm"] else ""
-        return f"{self.at[:16]} {'; '.join(parts)}{alarm}"
+        return f"{self.at[:16]} {'; '.join(self.parts())}{alarm}"
 
 
 @dataclass(frozen=True)
@@ -227,6 +232,14 @@ def monitor(
         look = Look(name, tuple(d.id for d in canaries), number, drift, looked_at, earlier, judged)
         journal.add_look(series, json.dumps(look.to_keep(), allow_nan=False)).result()
     return look
+
+
+def looks_back(project: Project) -> Iterator[LookBack]:
+    """All looks so far, oldest first, for the report."""
+    with project.journal_to_read() as journal:
+        earlier = () if journal is None else _earlier(journal)
+    for each in earlier:
+        yield LookBack(each.at, tuple(each.parts()), each.found["is_alarm"])
 
 
 def look_at_texts(project: Project, path: Path) -> InputLook:
