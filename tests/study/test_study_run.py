@@ -132,6 +132,27 @@ def test_lost_and_damaged_cells_are_made_again_alike(made, tmp_path):
     assert len(stamps(copy)) == 11
 
 
+def test_an_interrupted_training_finds_its_folder_again(made, tmp_path, monkeypatch):
+    study, work, results = made
+    copy = tmp_path / "work"
+    shutil.copytree(work, copy)
+    key = arm(results, "human-8").of_runs[0].place.key
+    (copy / "cells" / f"{key}.safetensors").unlink()
+
+    def stops(project, drawn, run, recipe, workspace):
+        workspace.mkdir(parents=True)
+        (workspace / "step").touch()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("understudy.study.running.train_once", stops)
+        make_cells(study, copy)
+    assert (copy / "unfinished" / key / "step").exists()
+    make_cells(study, copy)
+    assert (copy / "cells" / f"{key}.safetensors").exists()
+    assert not (copy / "unfinished" / key).exists()
+
+
 def test_a_changed_setting_makes_new_cells(made, tmp_path):
     study, work, _ = made
     copy = tmp_path / "work"
