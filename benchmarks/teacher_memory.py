@@ -26,7 +26,7 @@ import numpy as np
 
 from understudy.codebook import Codebook, Label, task_of
 from understudy.journal import Journal
-from understudy.records import Annotation, Document, Outcome, Provenance, Reply, Request
+from understudy.records import Annotation, Batch, BatchState, Document, Outcome, Provenance, Reply, Request
 from understudy.settings import DataSettings, TeacherSettings
 from understudy.teacher import LanguageModelTeacher, PromptPlan, Scripted
 
@@ -92,11 +92,12 @@ def rows(folder: Path, n_rows: int) -> dict[str, object]:
 def write_rows(path: Path, n_rows: int) -> None:
     body = json.dumps({"messages": "a question of some length " * 20})
     with Journal.open(path) as journal:
-        for some in chunks(n_rows):
-            last = [journal.intend(Request(key, key[:8], 0, 0, "m", body), 0.001) for key in some]
-            last += [journal.settle(Reply(key, "{}", "m", 100, 5, 0.0001)) for key in some]
-            journal.add_annotations([annotation(key) for key in some], TASK.to_json).result()
-            last[-1].result()
+        for number, keys in enumerate(chunks(n_rows)):
+            batch = Batch(str(number), "m", "http://here", tuple(keys))
+            journal.begin_batch(batch, [Request(key, key[:8], 0, 0, "m", body) for key in keys], [0.001] * len(keys))
+            replies = [Reply(key, "{}", "m", 100, 5, 0.0001) for key in keys]
+            journal.end_batch(batch.id, BatchState.COMPLETED, str(number), replies, ())
+            journal.add_annotations([annotation(key) for key in keys], TASK.to_json).result()
 
 
 def annotation(key: str) -> Annotation:
