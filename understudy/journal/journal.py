@@ -2,7 +2,8 @@
 
 Every writing method returns a future that is done when the write is on the disk. Rows are added, never changed or
 removed; where several say something about one thing, the latest counts. Two things only are updated in place: the
-attempts of a request (their number, when, and the most that one can cost), and the named values of `remember`.
+attempts of a request (their number, when, and the most that one can cost), and the named values of `remember`; and the
+running `sums`, which follow from the rows.
 """
 
 from __future__ import annotations
