@@ -187,6 +187,41 @@ def test_a_model_is_asked_about_the_gold_of_a_period_once(small):
     assert stored_annotations(project) == stored
 
 
+def test_without_a_student_no_period_is_judged_and_nothing_is_asked(small):
+    with serving(Changeable()) as server:
+        small.use_model(server.url)
+        project = small.open()
+        project.validate()
+        texts, gold = a_period(small)
+        n_calls = len(server.calls)
+        with pytest.raises(UserError):
+            monitor(project, canaries_of(project), texts, read_period(project, gold, texts))
+        assert len(server.calls) == n_calls
+
+
+def test_a_sample_for_people_is_drawn_by_lot(small, capsys):
+    texts = new_texts(small, ["pos", "neg"], 100)
+    sample = small.folder / "sample.csv"
+    arguments = ("monitor", small.folder, *small.arguments, "--texts", texts, "--draw", "30", "--to", sample)
+    assert called(capsys, *arguments).code == 0
+    with sample.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len({row["id"] for row in rows}) == 30
+    assert {row["label"] for row in rows} == {""}
+    numbers = [int(row["id"][1:]) for row in rows]
+    assert numbers == sorted(numbers)
+    assert 20 < sum(numbers) / 30 < 80  # not the first ones
+    with sample.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, ["id", "text", "label"])
+        writer.writeheader()
+        writer.writerows(row | {"label": "pos"} for row in rows)
+    assert len(read_period(small.open(), sample, texts).gold) == 30
+    again = called(capsys, *arguments)
+    assert again.code == 2
+    assert "exists" in again.err
+    assert called(capsys, "monitor", small.folder, *small.arguments, "--draw", "30").code == 2
+
+
 def test_gold_that_is_no_part_of_the_period_or_too_little_is_refused(small):
     small.write_recorded({row["id"]: row["label"] for row in (*small.gold, *small.pool)})
     texts, gold = a_period(small, n_gold=20)

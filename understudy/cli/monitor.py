@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,12 +12,19 @@ from understudy.cli.options import HERE, AsJson, BudgetUsd, Folder, Overrides, Y
 from understudy.cli.spending import confirm_plan, print_spending
 from understudy.errors import UserError
 
+if TYPE_CHECKING:
+    from understudy.pipeline import Project
+
 Texts = Annotated[
     Path | None, typer.Option("--texts", metavar="FILE", help="New texts to hold against the pool, with its columns.")
 ]
 Gold = Annotated[
     Path | None, typer.Option("--gold", metavar="FILE", help="Human labels of some of these texts, drawn by lot.")
 ]
+Draw = Annotated[
+    int | None, typer.Option("--draw", min=1, help="Draw so many of these texts by lot, for people to label, and stop.")
+]
+To = Annotated[Path | None, typer.Option("--to", metavar="FILE", help="CSV file for the texts that are drawn.")]
 Canaries = Annotated[
     int, typer.Option("--canaries", min=1, help="Gold dev texts to ask about again; fixed by the first look.")
 ]
@@ -28,6 +35,8 @@ def monitor(
     folder: Folder = HERE,
     texts: Texts = None,
     gold: Gold = None,
+    draw: Draw = None,
+    to: To = None,
     canaries: Canaries = 200,
     no_teacher: NoTeacher = False,
     overrides: Overrides = [],  # noqa: B006
@@ -44,6 +53,8 @@ def monitor(
     from understudy.pipeline.evidence.period import read_period
 
     project = open_project(folder, overrides, budget_usd)
+    if draw is not None or to is not None:
+        return _draw(project, texts, draw, to)
     if gold is not None and texts is None:
         raise UserError("a period's gold is a part of its texts.", "Give the texts, too: `--texts FILE`.")
     period = None if gold is None or texts is None else read_period(project, gold, texts)
@@ -59,3 +70,12 @@ def monitor(
     else:
         print_lines(found.lines())
     return int(found.has_findings)
+
+
+def _draw(project: Project, texts: Path | None, n: int | None, to: Path | None) -> int:
+    from understudy.pipeline.evidence.period import draw_sample
+
+    if texts is None or n is None or to is None:
+        raise UserError("`--texts`, `--draw` and `--to` belong together.", "Add `--draw 50 --to sample.csv`.")
+    print_lines([f"wrote {draw_sample(project, texts, n, to)} texts to {to}; label them, then give them as `--gold`"])
+    return 0

@@ -32,7 +32,7 @@ from understudy.evaluation.monitoring import (
 )
 from understudy.pipeline.annotation import stored_annotations
 from understudy.pipeline.evidence.asking_again import asked_apart
-from understudy.pipeline.evidence.period import PeriodGold, PeriodLook, look_at_period
+from understudy.pipeline.evidence.period import PeriodGold, PeriodLook, look_at_period, student_to_judge
 from understudy.pipeline.kept import arm_folder, trained_arms
 from understudy.pipeline.plan import Plan, plan_for
 from understudy.pipeline.prediction import recommended
@@ -217,6 +217,8 @@ def monitor(
     """
     if not canaries and texts is None:
         raise UserError("there is nothing to look at.", _remedy(project))
+    if period is not None:
+        student_to_judge(project)  # before anything is asked
     looked_at = None if texts is None else look_at_texts(project, texts)
     with project.journal() as journal:
         opened = open_teacher(project)

@@ -5,6 +5,7 @@ The gold must be drawn by lot from the period's texts; nothing here can check th
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,6 +149,33 @@ def read_period(project: Project, gold: Path, texts: Path) -> PeriodGold:
     return PeriodGold(gold, tuple(labelled), tuple(rest), n_known)
 
 
+def draw_sample(project: Project, texts: Path, n: int, to: Path) -> int:
+    """Draw texts of a period by lot and write them as CSV for people to label; returns how many.
+
+    Parameters
+    ----------
+    n : texts to draw; all if there are fewer.
+    to : a file to be made, with the columns of gold and an empty label.
+
+    Raises
+    ------
+    UserError
+        If the file exists or the texts cannot be read.
+    """
+    data = project.settings.data.model_copy(update={"meta": (), "allow_duplicate_ids": True})
+    if to.exists():
+        raise UserError(f"`{to}` exists.", "Choose another name.")
+    if data.head is not None:
+        raise UserError("relations cannot be drawn: a CSV row would lose head and tail.", "Copy rows of the file.")
+    documents = list(read_documents([texts], data, None))
+    order = np.random.default_rng([project.settings.project.seed, 35]).permutation(len(documents))[:n]
+    with to.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([data.id or "id", data.text, data.label])
+        writer.writerows([documents[i].id, documents[i].text, ""] for i in sorted(order))
+    return len(order)
+
+
 def look_at_period(
     project: Project, journal: Journal, period: PeriodGold, look: int, *, asks_teacher: bool = True
 ) -> PeriodLook:
@@ -165,7 +193,7 @@ def look_at_period(
     """
     from understudy.student import load_student
 
-    arm = _arm(project)
+    arm = student_to_judge(project)
     student = load_student(arm_folder(project, arm.name), project.folder / "cache" / "embeddings")
     on_gold, on_rest = student.label(period.gold), student.label(_sample(project, period.rest))
     sure, sure_rest = (_confidence(project, said.probabilities) for said in (on_gold, on_rest))
@@ -185,7 +213,8 @@ def look_at_period(
     )  # fmt: skip
 
 
-def _arm(project: Project) -> TrainedArm:
+def student_to_judge(project: Project) -> TrainedArm:
+    """The recommended student; raises UserError if it is not there or not of the labels of now."""
     wanted, trained = recommended(project), {arm.name: arm for arm in trained_arms(project)[0]}
     if wanted not in trained:
         raise UserError(f"there is no student `{wanted}` of the labels of now.", "Run `understudy train`.")
