@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from understudy.cli import main
+from understudy.cli.main import EXIT_CODES
 
 PROGRAM = [sys.executable, "-c", "from understudy.cli import main; main()"]
 
@@ -26,10 +28,14 @@ class Ended:
 def called(capsys, *arguments: object) -> Ended:
     """Run a command in this process; capsys must be the test's."""
     capsys.readouterr()
+    handlers = {number: signal.getsignal(number) for number in EXIT_CODES}
     try:
         main([str(argument) for argument in arguments])
     except SystemExit as end:
         code = end.code
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
     captured = capsys.readouterr()
     return Ended(code, captured.out, captured.err)
 

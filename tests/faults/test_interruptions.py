@@ -10,9 +10,9 @@ import time
 
 import pytest
 from command_line import PROGRAM, environment, spawned
-from fakellm import delay, label_of, ok, serving
+from fakellm import delay, ok, serving
 from invariants import check_invariants
-from small_project import SmallProject
+from small_project import KNOWN_BY, SmallProject
 
 from understudy.corpus import read_documents
 from understudy.journal import Journal
@@ -33,7 +33,7 @@ def paid(tmp_path):
 
 
 def answers(call):
-    return delay(0.05, ok(label_of(call.question, ("pos", "neg"))))
+    return delay(0.05, ok("pos" if any(word in call.question for word in KNOWN_BY["pos"].split()) else "neg"))
 
 
 def started(project, *before, **streams):
