@@ -95,6 +95,7 @@ def test_a_cascade_says_how_much_it_computes_twice_and_keeps_its_bound(project, 
     seconds, real = iter([2.0, 1.0]), fastest._labelled
     monkeypatch.setattr(fastest, "_labelled", lambda *given: (real(*given)[0], next(seconds)))
     monkeypatch.setattr("understudy.student.forms.forms_here", lambda *_, **__: ("cascade",))
+    monkeypatch.setattr(cascading, "_refuse_few", lambda _: None)
     monkeypatch.setattr(cascading, "cascade_bound", lambda *_: 1e9)
     labeller, sentence = in_fastest_form(project, folder_of(project), student_of(project))
     assert "then in single precision for 100.0% of" in sentence
@@ -103,8 +104,9 @@ def test_a_cascade_says_how_much_it_computes_twice_and_keeps_its_bound(project, 
     assert again.bound == 1e9
 
 
-def test_a_cascade_needs_texts_to_compare_on(project):
-    """240 gold and 24 pool texts are fewer than 598."""
+def test_a_cascade_needs_texts_to_compare_on(project, monkeypatch):
+    """72 gold dev and 24 pool texts are fewer than 598; nothing is computed to find that out."""
+    monkeypatch.setattr("understudy.student.cascade.export", lambda _: pytest.fail("exported"))
     chosen = fastest._choose(project, student_of(project), ("cascade",))
     assert chosen.form == "torch"
     assert "cascade not: " in chosen.sentence

@@ -41,6 +41,7 @@ def cascade_of(project: Project, student: EncoderStudent) -> tuple[CascadeStuden
     from understudy.student.cascade import CascadeStudent, margins
 
     documents = _compared(project)
+    _refuse_few(len(documents))
     cascade = CascadeStudent(student, np.inf)
     quick, exact = cascade.quick.predict_proba(documents), cascade.exact.predict_proba(documents)
     is_same = np.array([a == b for a, b in zip(student.decode(quick), student.decode(exact), strict=True)], dtype=bool)
@@ -75,15 +76,23 @@ def cascade_bound(margins: FloatArray, is_same: BoolArray) -> float:
     ----------
     Maurer, Hothorn and Lehmacher (1995), on hypotheses that are tested in a fixed order.
     """
-    from understudy.student.forms import FAITHFUL
-
     n = len(margins)
-    most = clopper_pearson(0, n, BOTH_SIDES).high if n else 1.0
-    if most > 1 - FAITHFUL:
-        raise UserError(f"{n:,} texts are too few to compare int8 on", "Add texts to the pool.")
-    n_allowed = sum(1 for _ in takewhile(lambda k: clopper_pearson(k, n, BOTH_SIDES).high <= 1 - FAITHFUL, count(1)))
+    _refuse_few(n)
+    n_allowed = sum(1 for _ in takewhile(lambda k: _is_shown(k, n), count(1)))
     differing = np.sort(margins[~is_same])[::-1]
     return float(differing[n_allowed]) if len(differing) > n_allowed else 0.0
+
+
+def _refuse_few(n: int) -> None:
+    if n == 0 or not _is_shown(0, n):
+        raise UserError(f"{n:,} texts are too few to compare int8 on", "Add texts to the pool.")
+
+
+def _is_shown(n_differing: int, n: int) -> bool:
+    """Whether so many differing labels show that hardly any differ."""
+    from understudy.student.forms import FAITHFUL
+
+    return clopper_pearson(n_differing, n, BOTH_SIDES).high <= 1 - FAITHFUL
 
 
 def _compared(project: Project) -> list[Document]:
