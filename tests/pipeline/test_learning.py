@@ -18,9 +18,12 @@ from understudy.pipeline.learning.fallback import fell_back_at
 from understudy.pipeline.learning.prevalence import pool_shares
 from understudy.pipeline.learning.pupils import School
 from understudy.pipeline.learning.rounds import sizes
+from understudy.pipeline.sources import labelled_set
+from understudy.pipeline.tuning import tuned_thresholds
 from understudy.records import Role
 from understudy.report.data import LearningRound, PayoffTest
 from understudy.settings import LearnSettings
+from understudy.student.dropout import dropout_draws
 
 LEARN = {
     "learn.enabled": "true", "learn.first": "8", "learn.batch": "6", "learn.labels": "26", "learn.stop": "[]",
@@ -267,3 +270,103 @@ def test_students_agree_by_kappa_on_texts_that_nobody_was_asked_about(project, b
     assert school.agreement(*filled, asked) == pytest.approx(kappa, nan_ok=True)
     assert np.isnan(school.agreement(None, filled[1], asked))
     assert np.isnan(school.agreement(*filled, {document.id for document in school.stop_set}))
+
+
+def test_disagreement_looks_at_what_a_free_teacher_says_of_the_whole_pool(project):
+    project.settings |= {"learn.strategy": "disagreement", "learn.random_share": "0", "learn.labels": "14"}
+    learned = project.open().learn()
+    assert [one.strategy for one in learned.rounds] == ["random", "disagreement"]
+    opened = project.open()
+    assert len(stored_annotations(opened, opened.candidates)) == 60
+    first, second = rounds_of(project)
+    student = School(opened).train(lessons_of(opened, first), 0)
+    said = {d.id: annotation.value for d, annotation in zip(opened.candidates, annotations_of(opened), strict=True)}
+    free = [d for d in opened.candidates if d.id not in {one.document_id for one in first.selections}]
+    # one minus the student's probability of the teacher's label
+    apart = {
+        d.id: 1 - p[opened.task.labels.index(said[d.id])]
+        for d, p in zip(free, student.predict_proba(free), strict=True)
+    }
+    chosen = {one.document_id for one in second.selections}
+    assert min(apart[i] for i in chosen) >= max(v for i, v in apart.items() if i not in chosen) - 1e-9
+
+
+def annotations_of(opened):
+    found = stored_annotations(opened, opened.candidates)
+    return [found[document.id] for document in opened.candidates]
+
+
+def lessons_of(opened, chosen):
+    by_id = {document.id: document for document in opened.candidates}
+    documents = [by_id[one.document_id] for one in chosen.selections]
+    return labelled_set(opened, documents, stored_annotations(opened, documents))
+
+
+def test_disagreement_pays_nobody_for_the_whole_pool(project):
+    with serving(answer) as fake:
+        project.use_model(fake.url)
+        project.settings |= {"learn.strategy": "disagreement", "learn.labels": "14", "prompt.demonstrations": "none"}
+        with pytest.raises(UserError, match="52 texts have none") as caught:
+            project.open().learn()
+        assert "understudy annotate" in caught.value.hint
+
+
+def test_only_a_student_with_dropout_has_several_opinions(project):
+    project.settings |= {"learn.strategy": "bald"}
+    with pytest.raises(UserError, match="`linear` student has no dropout") as caught:
+        project.open().learn()
+    assert "encoder" in caught.value.hint
+
+
+def test_bald_chooses_where_opinions_differ(project):
+    project.settings |= {
+        "learn.strategy": "bald", "learn.labels": "14", "student.kind": "encoder", "student.encoder.epochs": "1",
+        "student.encoder.model": json.dumps(str(project.encoder)), "learn.random_share": "0",
+    }  # fmt: skip
+    learned = project.open().learn()
+    assert [one.strategy for one in learned.rounds] == ["random", "bald"]
+    opened = project.open()
+    student = School(opened).train(lessons_of(opened, rounds_of(project)[0]), 0)
+    draws = dropout_draws(student, opened.candidates, 3, 0)
+    assert draws.shape == (3, 60, 2)
+    assert (draws[0] != draws[1]).any()
+    assert (dropout_draws(student, opened.candidates, 3, 0) == draws).all()
+    once = student.predict_proba(opened.candidates)
+    assert (student.predict_proba(opened.candidates) == once).all(), "dropout is off again"
+
+
+def test_doubtful_labels_queue_for_people(project):
+    answers = {row["id"]: row["label"] for row in (*project.pool, *project.gold)}
+    wrong = [row["id"] for i, row in enumerate((*project.pool, *project.gold)) if i % 3 == 0]
+    answers |= {i: "neg" if answers[i] == "pos" else "pos" for i in wrong}
+    project.write_recorded(answers)
+    project.settings |= {"learn.for_people": "5"}
+    project.open().learn()
+    rows = read_rows(project.folder / "for_people.csv")
+    assert len({row["id"] for row in rows}) == 5
+    asked = {one.document_id for chosen in rounds_of(project) for one in chosen.selections}
+    assert all(row["id"] in asked and row["label"] == "" and row["teacher"] == answers[row["id"]] for row in rows)
+    assert all(0 <= float(row["trust"]) <= 1 for row in rows)
+    (project.folder / "for_people.csv").write_text("mine", encoding="utf-8")
+    project.open().learn()
+    assert (project.folder / "for_people.csv").read_text(encoding="utf-8") == "mine"
+
+
+def test_rounds_decide_with_thresholds_of_gold_dev_if_asked(tmp_path, tiny_bert):
+    small = SmallProject(tmp_path / "project", tiny_bert, n_pool=60, codebook='positive = "pos"')
+    small.write_recorded({row["id"]: row["label"] for row in (*small.pool, *small.gold)})
+    small.settings |= LEARN | {"learn.tune_threshold": "true"}
+    learned = small.open().learn()
+    assert learned.rounds[-1].f1 > 0.5
+    opened = small.open()
+    school = School(opened)
+    student = school.train(lessons_of(opened, rounds_of(small)[0]), 0)
+    probabilities = student.predict_proba(school.dev)
+    assert student.thresholds_ == pytest.approx(tuned_thresholds(opened, probabilities, school.dev), nan_ok=True)
+    assert np.isfinite(student.thresholds_).any()
+
+
+def test_labels_cannot_be_weighed_without_gold_dev(project):
+    project.settings |= {"learn.reweight": "true", "gold.dev": "0"}
+    with pytest.raises(UserError, match=r"`learn.reweight` needs gold dev"):
+        project.open().learn()

@@ -17,6 +17,7 @@ from understudy.evaluation import (
     label_thresholds,
     prevalence_threshold,
 )
+from understudy.evaluation.resampling import group_index
 from understudy.pipeline.validation import count_values, headline_of
 from understudy.records import Document, Value
 
@@ -99,6 +100,23 @@ def tuned_thresholds(project: Project, on_dev: FloatArray, dev: Sequence[Documen
     if task.positive is not None:
         thresholds[task.positive] = best_threshold(on_dev, truth, headline_of(task))
     return thresholds
+
+
+def decided_out_of_fold(project: Project, on_dev: FloatArray, dev: Sequence[Document]) -> list[Value]:
+    """Values for gold dev from probabilities of shape (n, K), with thresholds chosen on the texts of other folds.
+
+    Groups stay whole.
+    """
+    units = group_index([document.group for document in dev], len(dev))
+    members = np.unique(units, return_inverse=True)[1]
+    rng = np.random.default_rng([project.settings.project.seed, 15])
+    folds = rng.permutation(int(members.max(initial=-1)) + 1)[members] % N_FOLDS
+    values: dict[int, Value] = {}
+    for fold in np.unique(folds):
+        out, rest = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
+        thresholds = tuned_thresholds(project, on_dev[rest], [dev[row] for row in rest])
+        values |= zip(out.tolist(), project.task.decode(on_dev[out], thresholds), strict=True)
+    return [values[row] for row in range(len(dev))]
 
 
 def _thresholds_for_prevalence(project: Project, on_dev: FloatArray, truth: NDArray[np.bool_]) -> FloatArray:

@@ -409,9 +409,11 @@ ChoiceOfTexts = Literal[
     "k_centre",
     "badge",
     "hybrid",
+    "bald",
+    "disagreement",
     "evidence",
 ]
-"""Strategies that need nothing but a student, embeddings or keywords."""
+"""Strategies for the loop: `bald` needs a fine-tuned student, `disagreement` the teacher's labels of the whole pool."""
 
 
 class LearnSettings(Table):
@@ -453,6 +455,9 @@ class LearnSettings(Table):
     keywords: tuple[str, ...] = Field((), description="Of a rare class, for `evidence`; `tax*` finds `taxes`.")
     proposals: int = Field(
         20, ge=0, description="Texts for a person to confirm as demonstrations where no gold text may be shown; 0: off."
+    )
+    for_people: int = Field(
+        0, ge=0, description="Texts for a person to label, the student unsure and the teacher not trusted; 0: off."
     )
 
 

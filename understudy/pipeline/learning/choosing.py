@@ -26,6 +26,7 @@ from understudy.acquisition import (
     select_batch,
 )
 from understudy.errors import UserError
+from understudy.pipeline.learning.opinions import teacher_shares
 from understudy.pipeline.learning.vectors import blocks, pool_vectors
 from understudy.records import Document, Round, Selection
 
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 FROM_STUDENT = "probabilities"
 UNCERTAINTY = {"least_confidence": least_confidence, "margin": margin, "entropy": entropy}
 """Strategies that score each decision a student makes in a text, such as that about a word, and put these together."""
+
+N_DRAWS = 10
+"""Of dropout, for `bald`."""
 
 FEWEST_LOOKED_AT = 10
 """Texts that a strategy looks at for each that it may choose, also where `learn.sub_pool` is smaller."""
@@ -97,9 +101,12 @@ class Chooser:
         """What the strategy needs to know about these rows."""
         needs = find_strategy(strategy).needs
         needs_student = FROM_STUDENT in needs and strategy not in UNCERTAINTY
+        probabilities = self._probabilities(rows, student) if needs_student else None
         return PoolView(
             embeddings=pool_vectors(self.project)[rows] if "embeddings" in needs else None,
-            probabilities=self._probabilities(rows, student) if needs_student else None,
+            probabilities=probabilities,
+            draws=self._draws(rows, student) if "draws" in needs else None,
+            teacher=self._teacher(rows, probabilities) if "teacher" in needs and probabilities is not None else None,
             scores=self._scores(strategy, rows, student),
             is_exclusive=self.project.task.is_exclusive,
         )
@@ -110,6 +117,21 @@ class Chooser:
             found[block] = _taught(student).predict_proba([self.candidates[row] for row in rows[block]])
             self.project.listener.progress("scoring the pool", block.stop, len(rows))
         return found
+
+    def _draws(self, rows: Rows, student: Student | None) -> FloatArray:
+        """Several opinions of the student on each text, shape (N_DRAWS, n, K)."""
+        from understudy.student.dropout import dropout_draws
+
+        found = np.empty((N_DRAWS, len(rows), len(self.project.task.labels)), dtype=np.float64)
+        for number, block in enumerate(blocks(len(rows))):
+            documents = [self.candidates[row] for row in rows[block]]
+            seed = self.project.settings.project.seed + number
+            found[:, block] = dropout_draws(_taught(student), documents, N_DRAWS, seed)
+            self.project.listener.progress("scoring the pool", block.stop, len(rows))
+        return found
+
+    def _teacher(self, rows: Rows, probabilities: FloatArray) -> FloatArray:
+        return teacher_shares(self.project, [self.candidates[row] for row in rows], probabilities)
 
     def _scores(self, strategy: str, rows: Rows, student: Student | None) -> FloatArray:
         if strategy in UNCERTAINTY:

@@ -78,10 +78,11 @@ def _write(project: Project, path: Path, proposals: Sequence[tuple[Document, Val
     with unfinished.open("w", encoding=columns.encoding, newline="") as file:
         writer = csv.writer(file)
         writer.writerow([columns.id, columns.text, columns.label, "proposed"])
-        writer.writerows([d.id, d.text, "", _cell(project, value)] for d, value in proposals)
+        writer.writerows([d.id, d.text, "", cell_of(project, value)] for d, value in proposals)
     unfinished.replace(path)
 
 
-def _cell(project: Project, value: Value) -> str:
+def cell_of(project: Project, value: Value) -> str:
+    """A value as it stands in the label column."""
     shown = project.task.to_json(value)
     return shown if isinstance(shown, str) else project.settings.data.label_separator.join(map(str, shown))

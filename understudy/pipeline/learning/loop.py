@@ -30,6 +30,7 @@ from understudy.pipeline.annotation import (
 from understudy.pipeline.learning.choosing import Chooser
 from understudy.pipeline.learning.demonstrations import propose
 from understudy.pipeline.learning.fallback import fell_back_at
+from understudy.pipeline.learning.people import queue_for_people
 from understudy.pipeline.learning.pupils import Codes, School
 from understudy.pipeline.learning.rounds import control_documents, next_size, result_of, stopped_name
 from understudy.pipeline.learning.telling import announce, tell
@@ -94,6 +95,7 @@ def learn(project: Project) -> Learned:
         loop.propose_demonstrations()
         _say_trust(project)
         teach(project, [*control_documents(project), *gold_to_label(project)])
+        loop.queue_for_people()
     return Learned(tuple(loop.results), stopped, Counter(a.outcome for a in loop.annotations.values()))
 
 
@@ -154,6 +156,15 @@ class Loop:
             self.project.listener.say(
                 f"`{path}`: texts for a person to label. Once the label column is filled in, they are demonstrations: "
                 "the prompt changes, and the next loop asks anew."
+            )
+
+    def queue_for_people(self) -> None:
+        """Write which of the labelled texts a person should look at, if the settings ask for that."""
+        path = queue_for_people(self.project, self.student(len(self.rounds) - 1), list(self._by_id().values()))
+        if path is not None:
+            self.project.listener.say(
+                f"`{path}`: texts for a person to label, of which the student is unsure and whose teacher's label is "
+                "not trusted. Fill in the label column and name the file in `data.gold`."
             )
 
     def _recall(self) -> None:

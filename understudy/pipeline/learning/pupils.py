@@ -1,7 +1,7 @@
 """The students of the rounds: trained on what is labelled so far, judged on gold dev and against each other.
 
-Nothing is tuned on gold dev here but what a student does with it by itself (early stopping), and gold test is not
-looked at. Acquired texts judge nobody.
+Nothing is tuned on gold dev here but what a student does with it by itself (early stopping), unless `[learn]` asks for
+thresholds or weights from it, and gold test is not looked at. Acquired texts judge nobody.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from understudy.evaluation import Counts, cohen_kappa, compare, headline_interva
 from understudy.evaluation.finite import finite_or_none
 from understudy.pipeline.judging import groups_of
 from understudy.pipeline.sources import TrainingSet, human_set, labelled_set
-from understudy.pipeline.tuning import tuned_thresholds
+from understudy.pipeline.tuning import decided_out_of_fold, tuned_thresholds
 from understudy.pipeline.validation import count_values, headline_of
 from understudy.records import Annotation, Document, Role, Round
 from understudy.report.data import PayoffTest
@@ -79,10 +79,10 @@ class School:
         seed = project.settings.project.seed + number
         made = make_student(self._student_settings, project.task, project.encoder, seed)
         student = made.fit(
-            lessons.documents, lessons.targets, self._weights(lessons), dev=self._dev_lessons, answers=lessons.answers,
+            lessons.documents, lessons.targets, self.weights(lessons), dev=self._dev_lessons, answers=lessons.answers,
             uncertain=lessons.uncertain,
         )  # fmt: skip
-        if project.settings.learn.tune_threshold:
+        if self._tunes:
             student.set_thresholds(tuned_thresholds(project, student.predict_proba(self.dev), self.dev))
         return student
 
@@ -98,7 +98,7 @@ class School:
             }
         return own.model_copy(update=update)
 
-    def _weights(self, lessons: TrainingSet) -> NDArray[np.float64] | None:
+    def weights(self, lessons: TrainingSet) -> NDArray[np.float64] | None:
         """Of the labels, for students that learn in one go; None where all count the same.
 
         Raises
@@ -186,8 +186,16 @@ class School:
         assert student is not None  # both sets have a label
         return student
 
+    @property
+    def _tunes(self) -> bool:
+        return self.project.settings.learn.tune_threshold and not self.project.task.marks_spans
+
     def _counts(self, student: Student) -> Counts:
-        return count_values(self.project.task, self.dev, student.predict(self.dev))
+        """On gold dev; decided with thresholds that were chosen on other texts of it."""
+        if not self._tunes:
+            return count_values(self.project.task, self.dev, student.predict(self.dev))
+        decided = decided_out_of_fold(self.project, student.predict_proba(self.dev), self.dev)
+        return count_values(self.project.task, self.dev, decided)
 
 
 def _reweighted(project: Project, lessons: TrainingSet, dev: Sequence[Document]) -> NDArray[np.float64]:
