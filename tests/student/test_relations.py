@@ -9,6 +9,7 @@ from understudy.errors import UserError
 from understudy.records import Document, Span
 from understudy.settings import EmbeddingSettings, EncoderSettings, RelationSettings, StudentSettings
 from understudy.student import load_student, make_student
+from understudy.student.forms import in_form
 from understudy.student.relations.marked import marked_text, texts_of
 
 RELATIONS = task_of(Codebook(kind="relations", labels=(Label(name="first"), Label(name="second"))))
@@ -132,3 +133,13 @@ def test_predicting_refuses_a_text_without_spans(make):
     student = fitted(make("encoder"), directed(10))
     with pytest.raises(UserError, match="no marked head and tail"):
         student.predict([Document("bare", "the cat")])
+
+
+@pytest.mark.parametrize("markers", ["typed", "shared"])
+def test_faster_forms_read_the_same_relation(make, markers):
+    pytest.importorskip("onnxruntime")
+    student = fitted(make("encoder", relations=RelationSettings(markers=markers)), directed(24))
+    asked = [*directed(6, seed=1), document("the cat " * 40 + "dog", (4, 7), (320, 323))]
+    for form in ("onnx", "bf16"):
+        found = in_form(student, form, n_threads=1).predict_proba(asked)
+        np.testing.assert_allclose(found, student.predict_proba(asked), atol=1e-4 if form == "onnx" else 0.05)

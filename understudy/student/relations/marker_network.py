@@ -60,9 +60,13 @@ class MarkerNetwork(torch.nn.Module):
             input_ids = torch.where(input_ids == before_tail, before_head, input_ids)
             input_ids = torch.where(input_ids == behind_tail, behind_head, input_ids)
         states = self.body(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        rows = torch.arange(len(states), device=states.device)
+        rows = torch.arange(states.shape[0], device=states.device)
         pair = torch.cat([states[rows, place] for place in places], dim=1)
         return SimpleNamespace(logits=self.head(self.dropout(pair)))
+
+    def set_attn_implementation(self, name: str) -> None:
+        """How the encoder computes its attention."""
+        self.body.set_attn_implementation(name)
 
     def gradient_checkpointing_enable(self, arguments: Any) -> None:
         """Keep few activations of the encoder."""
