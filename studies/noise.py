@@ -242,6 +242,7 @@ def _markdown(rows: Sequence[Row], options: argparse.Namespace) -> Iterator[str]
         "label's or the macro mean, in points, with the 95 % interval over test texts and draws; gain is over plain "
         "training on the same texts (paired). Made by `python studies/noise.py`."
     )
+    yield from _summary(rows)
     for title in dict.fromkeys((row.set, row.teacher) for row in rows):
         group = [row for row in rows if (row.set, row.teacher) == title]
         yield from ("", f"## {title[0]}, teacher {title[1]}", "", f"{group[0].n_test:,} test texts.", "")
@@ -251,6 +252,23 @@ def _markdown(rows: Sequence[Row], options: argparse.Namespace) -> Iterator[str]
                 f"| {row.method} | {100 * row.f1:.1f} | {100 * row.low:.1f} to {100 * row.high:.1f} | "
                 f"{100 * row.gain:+.1f} | {100 * row.gain_low:+.1f} to {100 * row.gain_high:+.1f} | {row.used} |"
             )
+
+
+def _summary(rows: Sequence[Row]) -> Iterator[str]:
+    """What the gate makes of each task, beside the best single recipe, which nobody could have known before."""
+    yield from ("", "## What the gate gains", "")
+    yield from (
+        "| set | teacher | plain | gated | gain | 95 % | best recipe on test |",
+        "|---|---|---|---|---|---|---|",
+    )
+    for gated in (row for row in rows if row.method == GATED):
+        task = [row for row in rows if (row.set, row.teacher) == (gated.set, gated.teacher)]
+        best = max((row for row in task if row.method not in (PLAIN, GATED)), key=lambda row: row.gain)
+        yield (
+            f"| {gated.set} | {gated.teacher} | {100 * (gated.f1 - gated.gain):.1f} | {100 * gated.f1:.1f} | "
+            f"{100 * gated.gain:+.1f} | {100 * gated.gain_low:+.1f} to {100 * gated.gain_high:+.1f} | "
+            f"{best.method} {100 * best.gain:+.1f} |"
+        )
 
 
 def _cell_path(task: Task, seed: int, method: str, options: argparse.Namespace) -> Path:
