@@ -9,11 +9,13 @@ import pytest
 from tests.small_project import SmallProject
 from understudy.errors import UserError
 from understudy.evaluation import Counts, Headline
+from understudy.pipeline import Project
 from understudy.study import loops as loops_module
 from understudy.study import plan_study, read_study, run_study, write_study
 from understudy.study.cells import Cell, cell_path, read_cell
+from understudy.study.conversion import REPOSITORY
 from understudy.study.curves import curves_of, gaps_of
-from understudy.study.file import StudyComparison
+from understudy.study.file import StudyComparison, as_text
 from understudy.study.loops import RoundPlace
 from understudy.study.public import Item
 from understudy.study.running import Place, make_cells
@@ -198,16 +200,12 @@ def test_a_smaller_pool_is_drawn_from_what_the_teacher_answered():
     assert len(drawn_pool(roles, None, 0).pool) == sum(bool(one.answers) for one in roles.pool)
 
 
-def test_the_llmaaa_study_is_well_formed(shared_data):
-    from understudy.study.conversion import REPOSITORY
-    from understudy.study.tasks import missing_tasks
-
-    study = read_study(REPOSITORY / "studies" / "llmaaa_recorded.toml", shared_data)
-    assert [task.title for task in study.file.tasks] == [
-        "mr_sentiment", "media_bias_babe", "re_semeval2010_mixtral", "ner_finer_ord",
-    ]  # fmt: skip
-    assert not missing_tasks(study)
-    assert np.mean([arm.learns_in_rounds for arm in study.file.arms]) > 0.5
+@pytest.mark.parametrize("name", ["recorded", "encoder", "sweeps", "live"])
+def test_the_llmaaa_studies_are_well_formed(made, name):
+    study = read_study(REPOSITORY / "studies" / f"llmaaa_{name}.toml")
+    assert sum(arm.learns_in_rounds for arm in study.file.arms) >= 4
+    for settings in (*(arm.settings for arm in study.file.arms), *(task.settings for task in study.file.tasks)):
+        Project.open(made[0].folder / "films", as_text({**study.file.settings, **settings}))
 
 
 def test_curves_tables_and_page_show_every_round(made, tmp_path):

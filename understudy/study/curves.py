@@ -175,9 +175,12 @@ def _widened(draws: FloatArray, of_runs: Sequence[float], low: float = 0.0) -> I
 
 
 def _with_runs(draws: FloatArray, of_runs: Sequence[float], number: int) -> FloatArray:
-    """Draws with the spread of runs added as normal noise."""
-    deviation = np.sqrt(Spread.of([one for one in of_runs if np.isfinite(one)]).variance)
-    return draws + np.random.default_rng([11, number]).normal(0.0, 1.0, len(draws)) * deviation
+    """Draws with the spread of runs added, by Student's t with as many degrees of freedom as runs to spare."""
+    spread = Spread.of([one for one in of_runs if np.isfinite(one)])
+    if spread.variance == 0:
+        return draws
+    noise: FloatArray = np.random.default_rng([11, number]).standard_t(spread.df, len(draws))
+    return draws + noise * np.sqrt(spread.variance)
 
 
 def _asked(curve: Curve) -> tuple[int, ...]:
