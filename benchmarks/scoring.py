@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import statistics
 import tempfile
 import time
@@ -31,6 +32,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 from student_training import BESIDE, TASK, Texts, balanced, documents, generated, read_set
 
+from understudy.embedding import bundled_folder
 from understudy.pipeline.cascading import cascade_bound
 from understudy.student import EncoderStudent
 from understudy.student.cascade import CascadeStudent, margins
@@ -154,14 +156,17 @@ def fastest_batch_size(folder: Path, texts: Sequence[str]) -> int:
 
 
 def trained() -> tuple[EncoderStudent, Texts]:
-    """A student, and texts that it has not seen."""
+    """A student with the head of its architecture, as the pipeline reads it, and texts that it has not seen."""
     known = balanced(read_set() or generated(2 * (N_TRAIN + N_TEST)))
     train, test = (
         known.rows(np.arange(N_TRAIN)),
         known.rows(np.arange(N_TRAIN, min(N_TRAIN + N_TEST, len(known.texts)))),
     )
-    student = EncoderStudent(TASK, epochs=2, max_tokens=MAX_TOKENS)
-    student.fit(documents(train.texts), np.eye(2)[train.columns])
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"):
+            shutil.copy(bundled_folder() / name, folder)
+        student = EncoderStudent(TASK, folder, epochs=2, max_tokens=MAX_TOKENS)
+        student.fit(documents(train.texts), np.eye(2)[train.columns])
     return student, test
 
 
