@@ -200,7 +200,9 @@ def test_a_smaller_pool_is_drawn_from_what_the_teacher_answered():
     assert len(drawn_pool(roles, None, 0).pool) == sum(bool(one.answers) for one in roles.pool)
 
 
-@pytest.mark.parametrize("name", ["recorded", "encoder", "sweeps", "live"])
+@pytest.mark.parametrize(
+    "name", ["mr_sentiment", "media_bias_babe", "re_semeval2010_mixtral", "ner_finer_ord", "encoder", "sweeps", "live"]
+)
 def test_the_llmaaa_studies_are_well_formed(made, name):
     study = read_study(REPOSITORY / "studies" / f"llmaaa_{name}.toml")
     assert sum(arm.learns_in_rounds for arm in study.file.arms) >= 4
