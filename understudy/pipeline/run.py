@@ -38,6 +38,8 @@ def _run(project: Project, *, despite_gate: bool) -> RunResult:
 
 
 def _refuse_errors(project: Project) -> None:
+    from understudy.report.words import counted
+
     remarks = project.check()
     errors = [remark for remark in remarks if remark.level == "error"]
     if errors:
@@ -47,4 +49,4 @@ def _refuse_errors(project: Project) -> None:
         )
     n_warnings = sum(remark.level == "warning" for remark in remarks)
     project.listener.say(f"checked {len(project.pool):,} pool and {len(project.gold):,} gold texts: "
-                         f"{n_warnings} warnings (see `understudy check`)")  # fmt: skip
+                         f"{counted(n_warnings, 'warning')} (see `understudy check`)")  # fmt: skip
