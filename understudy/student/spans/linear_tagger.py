@@ -1,10 +1,11 @@
-"""The CPU's student of spans: logistic regression on frozen states of words, and the same legal decoding."""
+"""The CPU's student of spans: logistic regression on frozen states and spelling of words, legally decoded."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +17,28 @@ from understudy.errors import UserError
 from understudy.settings import EmbeddingSettings, SpanSettings, StudentSettings
 from understudy.student.base import Examples, Report, Step
 from understudy.student.folder import StudentFile, StudentFiles
-from understudy.student.linear import DEFAULTS, encoder_of
-from understudy.student.logistic import Logistic, Problem, choose_c, fit_logistic, stratified_folds
+from understudy.student.linear import DEFAULTS, NGRAMS, encoder_of
+from understudy.student.logistic import (
+    Features,
+    Logistic,
+    Problem,
+    Strength,
+    choose_c,
+    fit_logistic,
+    log_losses,
+    stratified_folds,
+)
+from understudy.student.ngrams import FILE
+from understudy.student.regression import paired_gain
+from understudy.student.side_by_side import SideBySide
 from understudy.student.spans.shared import SpanStudent, certain, has_whole_words, read_state, state_array
+from understudy.student.spans.spelling import Spelling, learn_spelling, restored_spelling
 from understudy.student.spans.states import WordStates
 from understudy.student.spans.tags import Scheme, TagScheme
 from understudy.student.spans.words import Words
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 SPANS = SpanSettings.model_construct()
 
@@ -32,6 +47,36 @@ TOLERANCE = 1e-4
 
 MOST_TO_SEARCH = 4000
 """Words among which C is chosen."""
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """What is learned for one layer of tags.
+
+    Attributes
+    ----------
+    problem : the words that count.
+    rows, folds : those of them among which C is chosen, and the fold of each.
+    strength : what was found.
+    """
+
+    problem: Problem
+    rows: IntArray
+    folds: IntArray
+    strength: Strength
+
+    def losses(self) -> FloatArray:
+        """Of each word while it was held out; nan where none was."""
+        targets = self.problem.targets[self.rows]
+        return np.asarray(log_losses(self.strength.held_out, targets, is_exclusive=True).sum(axis=1))
+
+    def fitted(self) -> Logistic:
+        """The regression; where no word counts, none has a tag."""
+        n, n_tags = self.problem.targets.shape
+        if n == 0:
+            width = self.problem.features.shape[1]
+            return Logistic(np.zeros((n_tags, width)), np.where(np.arange(n_tags) == 0, 0.0, -np.inf), True)
+        return fit_logistic(self.problem, self.strength.c, tolerance=TOLERANCE)
 
 
 class LinearTagger(SpanStudent):
@@ -43,16 +88,21 @@ class LinearTagger(SpanStudent):
     encoder : its network gives the states.
     folds, c : of the cross-validation that chooses C, over texts of at most `MOST_TO_SEARCH` words together.
     seed : of the folds and of those texts.
+    ngrams : whether the spelling of words stands beside the states; ``auto`` decides by the held-out loss of the same
+        folds, and joins it where it falls by more than its standard error.
+    max_terms : most features of spelling.
     scheme, min_share : see the settings.
 
     Attributes
     ----------
-    layers_ : the regression of each layer of tags.
+    layers_ : the regression of each layer of tags; its columns are the states', then the spelling's.
+    spelling_ : the features of spelling, or None without.
     """
 
     kind: ClassVar[str] = "linear"
 
     layers_: tuple[Logistic, ...]
+    spelling_: Spelling | None
 
     def __init__(
         self,
@@ -61,6 +111,8 @@ class LinearTagger(SpanStudent):
         folds: int = DEFAULTS.folds,
         c: Sequence[float] = DEFAULTS.c,
         seed: int = 0,
+        ngrams: Literal["auto"] | bool = DEFAULTS.ngrams,
+        max_terms: int = NGRAMS.max_terms,
         scheme: Scheme = SPANS.scheme,
         min_share: float = SPANS.min_share,
     ) -> None:
@@ -69,6 +121,8 @@ class LinearTagger(SpanStudent):
         self.folds = folds
         self.c = c
         self.seed = seed
+        self.ngrams = ngrams
+        self.max_terms = max_terms
         self.scheme: Scheme = scheme
         self.min_share = min_share
 
@@ -76,7 +130,8 @@ class LinearTagger(SpanStudent):
     def from_settings(cls, settings: StudentSettings, task: Task, encoder: Encoder, seed: int) -> Self:
         """An untrained student as the project file describes it."""
         own = settings.linear
-        return cls(task, encoder, own.folds, own.c, seed, **settings.spans.model_dump())
+        chosen = (own.folds, own.c, seed, own.ngrams, settings.ngrams.max_terms)
+        return cls(task, encoder, *chosen, **settings.spans.model_dump())
 
     @property
     def tags(self) -> TagScheme:
@@ -93,26 +148,37 @@ class LinearTagger(SpanStudent):
         targets = np.concatenate(certain(shares, self.min_share))
         text = np.repeat(np.arange(len(read)), [len(words) for words in read])
         weights = np.asarray(examples.weights, dtype=np.float64)[text]
+        tried = []
         with threadpool_limits(limits=1, user_api="blas"):
-            self.layers_ = tuple(
-                self._layer(states, targets[:, layer], weights, text) for layer in range(len(self.tags.layers))
-            )
+            for spelling, features in self._choices(read, states):
+                layers = [
+                    self._layer(features, targets[:, layer], weights, text) for layer in range(len(self.tags.layers))
+                ]
+                tried.append((spelling, layers))
+            self.spelling_, layers = tried[-1] if len(tried) == 1 or _gains(tried[0][1], tried[1][1]) else tried[0]
+            self.layers_ = tuple(layer.fitted() for layer in layers)
 
-    def _layer(self, states: FloatArray, targets: FloatArray, weights: FloatArray, text: NDArray[np.intp]) -> Logistic:
+    def _choices(self, read: Sequence[Words], states: FloatArray) -> Iterator[tuple[Spelling | None, Features]]:
+        """What words may be described by: their states alone, with their spelling, or either."""
+        if self.ngrams is not True:
+            yield None, states
+        if self.ngrams is not False:
+            spelling = learn_spelling(read, self.max_terms)
+            yield spelling, SideBySide(states, spelling.features(read))
+
+    def _layer(self, features: Features, targets: FloatArray, weights: FloatArray, text: IntArray) -> _Layer:
         counts = targets.sum(axis=1) > 0
-        if not counts.any():
-            return _always_outside(self.tags.n_tags, states.shape[1])
-        problem = Problem(states[counts], targets[counts], weights[counts], True)
+        problem = Problem(features[counts], targets[counts], weights[counts], True)
         rows, folds = self._search(text[counts])
-        return fit_logistic(problem, choose_c(problem.rows(rows), self.c, folds).c, tolerance=TOLERANCE)
+        return _Layer(problem, rows, folds, choose_c(problem.rows(rows), self.c, folds))
 
-    def _search(self, text: NDArray[np.intp]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _search(self, text: IntArray) -> tuple[IntArray, IntArray]:
         """Rows to choose C with, whole texts, and the fold of each."""
         rng = np.random.default_rng(self.seed)
         texts, sizes = np.unique(text, return_counts=True)
         order = rng.permutation(len(texts))
         chosen = order[: max(2, int(np.searchsorted(np.cumsum(sizes[order]), MOST_TO_SEARCH)))]
-        fold = np.full(int(text.max()) + 1, -1, dtype=np.int64)
+        fold = np.full(int(text.max(initial=-1)) + 1, -1, dtype=np.int64)
         fold[texts[chosen]] = stratified_folds(np.ones((len(chosen), 1)), self.folds, rng)
         rows = np.flatnonzero(fold[text] >= 0)
         return rows, fold[text][rows]
@@ -121,10 +187,11 @@ class LinearTagger(SpanStudent):
         return WordStates(self.encoder).tokens
 
     def _word_probabilities(self, read: Sequence[Words]) -> list[FloatArray]:
-        return [
-            np.stack([layer.probabilities(states) for layer in self.layers_], axis=1)
-            for states in WordStates(self.encoder).of(read)
-        ]
+        found = []
+        for words, states in zip(read, WordStates(self.encoder).of(read), strict=True):
+            features = states if self.spelling_ is None else SideBySide(states, self.spelling_.features([words]))
+            found.append(np.stack([layer.probabilities(features) for layer in self.layers_], axis=1))
+        return found
 
     def _parameters(self) -> dict[str, Any]:
         parameters = {name: v for name, v in self.get_params(deep=False).items() if name not in ("task", "encoder")}
@@ -136,7 +203,8 @@ class LinearTagger(SpanStudent):
     def _files(self) -> StudentFiles:
         arrays = {"coefficients": np.stack([layer.coefficients for layer in self.layers_])}
         arrays["intercepts"] = np.stack([layer.intercepts for layer in self.layers_])
-        return StudentFiles(arrays | state_array(is_whole=self.is_whole_))
+        texts = {} if self.spelling_ is None else {FILE: self.spelling_.to_json()}
+        return StudentFiles(arrays | state_array(is_whole=self.is_whole_), texts)
 
     @classmethod
     def restore(cls, stored: StudentFile, files: StudentFiles, task: Task, encoder_cache: Path | None) -> Self:
@@ -144,7 +212,10 @@ class LinearTagger(SpanStudent):
         student = cls(task, encoder_of(stored, encoder_cache), **stored.parameters)
         arrays = dict(files.arrays)
         student.is_whole_ = read_state(arrays)
-        shape = (len(student.tags.layers), student.tags.n_tags, WordStates(student.encoder).width)
+        spelling = files.texts.get(FILE)
+        student.spelling_ = None if spelling is None else restored_spelling(spelling)
+        width = WordStates(student.encoder).width + (student.spelling_.width if student.spelling_ else 0)
+        shape = (len(student.tags.layers), student.tags.n_tags, width)
         student.layers_ = tuple(
             Logistic(coefficients, intercepts, True)
             for coefficients, intercepts in zip(*_checked(arrays, shape), strict=True)
@@ -162,5 +233,7 @@ def _checked(arrays: dict[str, NDArray[Any]], shape: tuple[int, int, int]) -> tu
     return arrays["coefficients"], arrays["intercepts"]
 
 
-def _always_outside(n_tags: int, width: int) -> Logistic:
-    return Logistic(np.zeros((n_tags, width)), np.where(np.arange(n_tags) == 0, 0.0, -np.inf), True)
+def _gains(plain: Sequence[_Layer], spelt: Sequence[_Layer]) -> bool:
+    """Whether spelling lowers the held-out loss by more than its standard error, over the words of all layers."""
+    gain, error = paired_gain(*(np.concatenate([layer.losses() for layer in layers]) for layers in (plain, spelt)))
+    return gain > error

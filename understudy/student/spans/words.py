@@ -39,11 +39,13 @@ class Words:
 
     Attributes
     ----------
+    text : what was read.
     windows : the tokens, at least one window, special tokens included.
     starts, ends : shape (n,), code points of the text, half-open; words are in order and do not overlap.
     window, position : shape (n,), where each word's first token stands: in which window, at which place.
     """
 
+    text: str
     windows: Sequence[Encoding]
     starts: IntArray
     ends: IntArray
@@ -111,6 +113,7 @@ def _words(text: str, windows: Sequence[Encoding], shared: int, *, is_whole: boo
     ends = [max(token.end for token in group) for group in groups]
     limits = [*starts[1:], len(text)]
     return Words(
+        text,
         windows,
         np.array(starts, dtype=np.int64),
         np.array([_extended(text, end, limit) for end, limit in zip(ends, limits, strict=False)], dtype=np.int64),
