@@ -240,7 +240,9 @@ class LinearSettings(Table):
         (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0), min_length=1, description="Values of C to try."
     )
     ngrams: Literal["auto"] | bool = Field(
-        "auto", description="Join word and character n-grams; `auto`: where cross-validation says that they help."
+        "auto",
+        description="Join word and character n-grams (of entities: the spelling of words); `auto`: where "
+        "cross-validation says that they help.",
     )
 
 
