@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 from small_project import SmallProject
 
-from understudy.pipeline import cascading, fastest
-from understudy.pipeline.fastest import FORM_FILE, in_fastest_form
+from understudy.codebook import Codebook, Label, task_of
+from understudy.pipeline import Project, cascading, fastest
+from understudy.pipeline.fastest import FORM_FILE, ONE_FORM, in_fastest_form
+from understudy.pipeline.template import create_project
 from understudy.records import Role
 from understudy.student import EncoderStudent
 from understudy.student.forms import HalfStudent, forms_here, in_form
+from understudy.student.spans.tagger import EncoderTagger
 
 
 class Said:
@@ -142,3 +145,12 @@ def test_half_precision_leaves_the_student_alone(project):
 def test_students_without_other_forms_label_as_they_are(project):
     sentinel = object()
     assert in_fastest_form(project, folder_of(project), sentinel) == (sentinel, "")  # type: ignore[arg-type]
+
+
+def test_a_tagger_says_that_it_has_one_form(tmp_path):
+    entities = task_of(Codebook(kind="entities", labels=(Label(name="animal"), Label(name="colour"))))
+    tagger = EncoderTagger(entities)
+    create_project(tmp_path, "entities")
+    labeller, sentence = in_fastest_form(Project.open(tmp_path), tmp_path, tagger)
+    assert labeller is tagger
+    assert sentence == ONE_FORM

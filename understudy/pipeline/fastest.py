@@ -34,6 +34,7 @@ FEWEST_TEXTS = 50
 """Gold dev texts below which nothing is said about a form."""
 
 MOST_TEXTS_TIMED = 200
+ONE_FORM = "computed in single precision: a student of spans has no other form"
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,13 @@ class Chosen:
 
 
 def in_fastest_form(project: Project, folder: Path, student: Student) -> tuple[Labeller, str]:
-    """A trained student in the form that labels files, and a sentence about it; "" for students with one form."""
+    """A trained student in the form that labels files, and a sentence about it; "" for students without a network."""
     from understudy.student import EncoderStudent
     from understudy.student.forms import forms_here, in_form
+    from understudy.student.spans.tagger import EncoderTagger
 
     if not isinstance(student, EncoderStudent):
-        return student, ""
+        return student, ONE_FORM if isinstance(student, EncoderTagger) else ""
     forms = forms_here(student, may_quantise=project.settings.student.quantise)
     chosen = _kept(folder, forms)
     if chosen is None:
