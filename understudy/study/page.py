@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -244,7 +245,8 @@ def _gap_figure(gap: Gap) -> Picture:
     lines.append(Line("the same, for other tasks", "", whole.value, whole.other_tasks, None, is_marked=True))
     caption = f"Gap in F1 on the same test texts: {_pair(gap)}, {gap.teacher} teacher"
     svg = interval_plot(lines, caption, f"F1 of {gap.a} − F1 of {gap.b}", (-1, 1), origin=0.0)
-    return Picture(f"{gap.teacher}-gap-{gap.a}-{gap.b}".replace("+", "-and-"), caption, spoken(caption, lines), svg)
+    name = re.sub(r"[^\w.-]+", "-", f"{gap.teacher}-gap-{gap.a}-{gap.b}".replace("+", "-and-"))
+    return Picture(name, caption, spoken(caption, lines), svg)
 
 
 def _pair(gap: Gap) -> str:
