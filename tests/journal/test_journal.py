@@ -235,6 +235,32 @@ def test_older_journal_is_copied_then_brought_up_to_date(path):
     copy.close()
 
 
+def outdated(path):
+    """Make a journal as it was before the last step."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    migrate(connection, path, MIGRATIONS[:-1])
+    connection.close()
+
+
+def test_a_reader_brings_an_older_journal_up_to_date(path):
+    outdated(path)
+    with Journal.open(path, read_only=True) as journal:
+        assert journal.spent_usd() == 0.0
+    assert path.with_name(f"journal.sqlite.before-{MIGRATIONS[-1].__name__}").exists()
+
+
+def test_a_reader_leaves_an_older_journal_to_the_process_that_writes_it(path, monkeypatch):
+    outdated(path)
+
+    def is_held(_path):
+        raise StoreError("another process writes", "Wait.")
+
+    monkeypatch.setattr("understudy.journal.journal.acquire", is_held)
+    with pytest.raises(StoreError, match="another process writes"):
+        Journal.open(path, read_only=True)
+    assert not list(path.parent.glob("*.before-*"))
+
+
 def test_failing_migration_leaves_the_journal_as_it_was(path):
     Journal.open(path).close()
 

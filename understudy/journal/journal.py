@@ -104,7 +104,8 @@ class Journal:
 
         Parameters
         ----------
-        read_only : needs no lock, makes and changes nothing.
+        read_only : needs no lock, makes and changes nothing; but a journal of an older version is brought up to date
+            first, which takes the lock for a moment and keeps a copy.
 
         Raises
         ------
@@ -128,22 +129,27 @@ class Journal:
         if not path.exists():
             raise StoreError(f"there is no journal `{path}`.", "It is made by the first run.")
         refuse_damaged(path)
+        journal = cls._reader_of(path)
+        if not journal._is_outdated():
+            return journal
+        journal.close()
+        cls._open_to_write(path).close()
+        return cls._reader_of(path)
+
+    @classmethod
+    def _reader_of(cls, path: Path) -> Self:
         try:
-            journal = cls(path, None)
+            return cls(path, None)
         except sqlite3.Error as exc:
             raise _unreadable(path, exc) from exc
-        try:
-            journal._refuse_unknown_tables()
-        except BaseException:
-            journal.close()
-            raise
-        return journal
 
-    def _refuse_unknown_tables(self) -> None:
-        with self._reads() as connection:
-            is_old = bool(missing_migrations(connection, self.path))
-        if is_old:
-            raise StoreError(f"`{self.path}` is of an older version.", "Any command that writes brings it up to date.")
+    def _is_outdated(self) -> bool:
+        try:
+            with self._reads() as connection:
+                return bool(missing_migrations(connection, self.path))
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Wait for queued writes and free the file; closing twice is allowed."""
