@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -225,17 +225,22 @@ def total_cost(annotations: Iterable[Annotation]) -> float | None:
 def _stored(
     project: Project, journal: Journal, annotations: Iterator[Annotation], labelling: Labelling
 ) -> Iterator[Annotation]:
-    """Store each annotation as it comes; the replies behind them are durable already, so nobody waits for each."""
+    """Store each annotation as it comes; the replies behind them are durable already, so nobody waits for each.
+
+    A write that failed is raised as soon as it is known.
+    """
     spent_usd: float | None = journal.spent_usd()
-    pending: Future[None] | None = None
+    writes: deque[Future[None]] = deque()
     for annotation in annotations:
-        pending = journal.add_annotations([annotation], project.task.to_json)
+        writes.append(journal.add_annotations([annotation], project.task.to_json))
+        while writes and writes[0].done():
+            writes.popleft().result()
         spent_usd = None if spent_usd is None or annotation.cost_usd is None else spent_usd + annotation.cost_usd
         budget_usd = project.settings.teacher.budget_usd
         labelling.tell(annotation, _spending(spent_usd, budget_usd) if project.teacher_costs_money else "")
         yield annotation
-    if pending is not None:
-        pending.result()
+    for write in writes:
+        write.result()
 
 
 def _spending(spent_usd: float | None, budget_usd: float | None) -> str:
