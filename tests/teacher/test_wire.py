@@ -91,6 +91,14 @@ def test_half_answers_are_broken_connections(answer):
         exchange(answer)
 
 
+def test_endless_answers_are_cut_off(monkeypatch):
+    monkeypatch.setattr("understudy.teacher.providers.wire.MOST_BODY_BYTES", 10)
+    with pytest.raises(httpx.RemoteProtocolError, match="more than 10 bytes"):
+        exchange(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + b"6\r\nsix by\r\n" * 2)
+    received, *_ = exchange(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nten byteok")
+    assert received[0].content == b"ten byteok"
+
+
 def test_nobody_listening_is_a_connect_error():
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]

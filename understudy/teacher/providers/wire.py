@@ -17,6 +17,9 @@ import httpx
 PORTS = {"http": 80, "https": 443}
 MOST_HEAD_BYTES = 100 * 1024
 AT_ONCE_BYTES = 64 * 1024
+MOST_BODY_BYTES = 64 * 1024 * 1024
+"""No answer to a question is as long; a server that goes on is cut off before it fills the memory."""
+
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,7 @@ class Wire:
     async def _response(self, reader: asyncio.StreamReader) -> Received:
         head: h11.Response | None = None
         parts: list[bytes] = []
+        n_bytes = 0
         while True:
             event = self._state.next_event()
             if event is h11.NEED_DATA:
@@ -120,6 +124,9 @@ class Wire:
                 head = event
             elif isinstance(event, h11.Data):
                 parts.append(event.data)
+                n_bytes += len(event.data)
+                if n_bytes > MOST_BODY_BYTES:
+                    raise h11.RemoteProtocolError(f"The response has more than {MOST_BODY_BYTES:,} bytes.")
             elif isinstance(event, h11.EndOfMessage) and head is not None:
                 return _received(head, b"".join(parts))
             elif not isinstance(event, h11.InformationalResponse):
