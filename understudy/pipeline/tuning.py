@@ -114,7 +114,7 @@ def decided_out_of_fold(project: Project, on_dev: FloatArray, dev: Sequence[Docu
     values: dict[int, Value] = {}
     for fold in np.unique(folds):
         out, rest = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
-        thresholds = tuned_thresholds(project, on_dev[rest], [dev[row] for row in rest])
+        thresholds = tuned_thresholds(project, on_dev[rest], [dev[row] for row in rest.tolist()])
         values |= zip(out.tolist(), project.task.decode(on_dev[out], thresholds), strict=True)
     return [values[row] for row in range(len(dev))]
 

@@ -179,8 +179,9 @@ def _with_runs(draws: FloatArray, of_runs: Sequence[float], number: int) -> Floa
     spread = Spread.of([one for one in of_runs if np.isfinite(one)])
     if spread.variance == 0:
         return draws
-    noise: FloatArray = np.random.default_rng([11, number]).standard_t(spread.df, len(draws))
-    return draws + noise * np.sqrt(spread.variance)
+    noise = np.random.default_rng([11, number]).standard_t(spread.df, len(draws))
+    widened: FloatArray = draws + noise * np.sqrt(spread.variance)
+    return widened
 
 
 def _asked(curve: Curve) -> tuple[int, ...]:
