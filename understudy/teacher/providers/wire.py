@@ -21,7 +21,6 @@ MOST_BODY_BYTES = 64 * 1024 * 1024
 """No answer to a question is as long; a server that goes on is cut off before it fills the memory."""
 
 
-
 @dataclass(frozen=True, slots=True)
 class Received:
     """A whole response; `content` is no longer compressed."""
