@@ -4,6 +4,7 @@
 
 Both sides fine-tune the bundled encoder on the same texts, with the same seed, batch size, epochs and
 hyper-parameters, in turn, each on the same number of threads; the clock runs from texts to a trained model. The
+student reads the mean of the tokens' states, the Trainer's model the first one, as its architecture has it. The
 Trainer has what it does by default: random batches, each padded to its longest text, in single precision. Texts and
 human labels are those of `medical_query_seriousness` (is the query serious?; half of the texts have fewer than 40
 tokens, a tenth more than 104) from `../shared/data` or the folder that UNDERSTUDY_SHARED_DATA names; where that is
