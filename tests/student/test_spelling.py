@@ -66,12 +66,27 @@ def test_columns_are_those_of_the_names():
     assert Spelling(()).features([words("a")]).shape == (1, 0)
 
 
+def test_balanced_rows_are_as_long_as_wished():
+    read = [words("Ada wins"), words("Ada")]
+    spelling = Spelling(("shape Xx", "word ada", "word wins")).balanced(read, 6.0)
+    assert spelling.weight == pytest.approx(6 / ((2 * np.sqrt(2) + 1) / 3))  # two words with two features, one with one
+    assert np.sqrt((spelling.features(read).toarray() ** 2).sum(axis=1)).mean() == pytest.approx(6)
+    assert Spelling(()).balanced(read, 6.0).weight == 1
+    assert spelling.balanced(read, 0.0).weight == 1
+
+
 def test_names_survive_their_file():
-    spelling = Spelling(("word 北", "word \ud800"))
+    spelling = Spelling(("word 北", "word \ud800"), 0.1)
     assert restored_spelling(spelling.to_json()) == spelling
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '["b", "a"]', '["a", "a"]', "[" * 100_000])
+@pytest.mark.parametrize("text",
+    [
+        "", "{}", "[1]", "[" * 100_000, '{"names": [1], "weight": 1.0}', '{"names": ["b", "a"], "weight": 1.0}',
+        '{"names": ["a", "a"], "weight": 1.0}', '{"names": ["a"], "weight": 0.0}', '{"names": ["a"], "weight": NaN}',
+        '{"names": ["a"]}',
+    ],
+)  # fmt: skip
 def test_a_damaged_file_is_refused(text):
     with pytest.raises(UserError, match=r"vocabulary\.json"):
         restored_spelling(text)

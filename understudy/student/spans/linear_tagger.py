@@ -163,7 +163,8 @@ class LinearTagger(SpanStudent):
         if self.ngrams is not True:
             yield None, states
         if self.ngrams is not False:
-            spelling = learn_spelling(read, self.max_terms)
+            length = float(np.sqrt((states**2).sum(axis=1)).mean())
+            spelling = learn_spelling(read, self.max_terms).balanced(read, length)
             yield spelling, SideBySide(states, spelling.features(read))
 
     def _layer(self, features: Features, targets: FloatArray, weights: FloatArray, text: IntArray) -> _Layer:

@@ -8,9 +8,10 @@ tells apart words of scripts without spaces.
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
 from typing import Any
@@ -42,9 +43,11 @@ class Spelling:
     Attributes
     ----------
     names : d of them, sorted.
+    weight : > 0, the value of a feature that a word has.
     """
 
     names: tuple[str, ...]
+    weight: float = 1.0
 
     @property
     def width(self) -> int:
@@ -52,7 +55,7 @@ class Spelling:
         return len(self.names)
 
     def features(self, read: Sequence[Words]) -> Any:
-        """CSR array of shape (words of all texts, d), 1 where a word has a feature."""
+        """CSR array of shape (words of all texts, d), `weight` where a word has a feature."""
         indices: list[int] = []
         ends = [0]
         for words in read:
@@ -60,11 +63,21 @@ class Spelling:
                 indices += [self._column[name] for name in found if name in self._column]
                 ends.append(len(indices))
         shape = (len(ends) - 1, self.width)
-        return csr_array((np.ones(len(indices)), np.array(indices, dtype=np.int64), np.array(ends)), shape=shape)
+        values = np.full(len(indices), self.weight)
+        return csr_array((values, np.array(indices, dtype=np.int64), np.array(ends)), shape=shape)
+
+    def balanced(self, read: Sequence[Words], length: float) -> Spelling:
+        """The same features with the weight that makes the rows of these texts as long as `length`, in the mean.
+
+        Regularisation then costs neither the features nor what stands beside them more.
+        """
+        lengths = np.sqrt(replace(self, weight=1.0).features(read).sum(axis=1))
+        mean = float(lengths.mean()) if len(lengths) else 0.0
+        return replace(self, weight=length / mean if mean > 0 and length > 0 else 1.0)
 
     def to_json(self) -> str:
-        """The names; ASCII, so that lone surrogates survive."""
-        return json.dumps(self.names)
+        """Everything; ASCII, so that lone surrogates survive."""
+        return json.dumps({"weight": self.weight, "names": self.names})
 
     @cached_property
     def _column(self) -> dict[str, int]:
@@ -87,12 +100,15 @@ def restored_spelling(text: str) -> Spelling:
         If they are damaged.
     """
     try:
-        names = json.loads(text)
-    except (ValueError, RecursionError) as exc:
+        stored = json.loads(text)
+        names, weight = stored["names"], stored["weight"]
+    except (ValueError, RecursionError, TypeError, KeyError) as exc:
         raise _damaged(f"cannot be read ({exc})") from exc
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or names != sorted(set(names)):
-        raise _damaged("is not a sorted list of different names")
-    return Spelling(tuple(names))
+        raise _damaged("has no sorted list of different names")
+    if not isinstance(weight, float) or not 0 < weight < math.inf:
+        raise _damaged("has no weight above 0")
+    return Spelling(tuple(names), weight)
 
 
 def _damaged(what: str) -> UserError:
