@@ -311,6 +311,14 @@ class Journal:
         )
         return tuple(dict.fromkeys(codebook for codebook, identifier in rows if identifier in wanted))
 
+    def annotators(self, codebook: str) -> tuple[tuple[str, str], ...]:
+        """Each teacher and digest of its prompt with annotations under a codebook, oldest first."""
+        rows = self._read(
+            "select teacher, prompt from annotations where codebook = ? group by teacher, prompt order by min(id)",
+            (codebook,),
+        )
+        return tuple((read(teacher), prompt) for teacher, prompt in rows)
+
     def add_validation(self, record: ValidationRecord) -> Future[None]:
         """Append the scores of a codebook."""
         return self._write(_insertion("validations", VALIDATION_COLUMNS), [validation_row(record)])

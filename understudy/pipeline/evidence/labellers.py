@@ -1,4 +1,4 @@
-"""Who has labelled the pool and the gold texts that nothing learned from: the teacher, or the student of an arm.
+"""Who has labelled the pool and the gold texts that nothing learned from: a teacher, or the student of an arm.
 
 Hands over plain arrays; draws no conclusion.
 """
@@ -6,15 +6,17 @@ Hands over plain arrays; draws no conclusion.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from understudy.codebook import Task
 from understudy.errors import UserError, did_you_mean
-from understudy.pipeline.annotation import pool_to_label, stored_annotations
+from understudy.pipeline.annotation import is_about, pool_to_label, stored_annotations
 from understudy.pipeline.kept import TrainedArm, arm_folder, said_of, trained_arms
+from understudy.pipeline.teachers import open_teacher
 from understudy.records import Annotation, Document, Role
 
 if TYPE_CHECKING:
@@ -22,6 +24,11 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 TEACHER = "teacher"
+PROMPT_DIGITS = 6
+"""So many of a prompt's digest name it."""
+
+THRESHOLDS = (0.3, 0.5, 0.7)
+"""From which probability on a label is given, in conclusions from a student's labels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,15 +82,24 @@ def labelled_by(project: Project, name: str) -> Labelled:
 
 
 def all_labellers(project: Project) -> Iterator[Labelled]:
-    """The teacher, where it has labelled enough, and every trained student."""
+    """All who might have been asked: teachers, prompts, students, and students whose answer is cut at a threshold.
+
+    The teacher stands first, where it has labelled enough; then other models and prompts that have labelled the same
+    texts under the same codebook; then every student.
+    """
     arms = trained_arms(project)[0]
     try:
-        yield _by_teacher(project)
+        teacher = _by_teacher(project)
     except UserError:
         if not arms:
             raise
+    else:
+        yield teacher
+        yield from _by_other_teachers(project, teacher)
     for arm in arms:
-        yield _by_student(project, arm)
+        student = _by_student(project, arm)
+        yield student
+        yield from _cut(project.task, student)
 
 
 def meta_column(project: Project, documents: Sequence[Document], column: str) -> list[str | None]:
@@ -106,6 +122,24 @@ def meta_column(project: Project, documents: Sequence[Document], column: str) ->
 def _by_teacher(project: Project) -> Labelled:
     annotations = stored_annotations(project)
     _refuse_chosen_texts(project, annotations)
+    return _of_annotations(project, TEACHER, annotations)
+
+
+def _by_other_teachers(project: Project, teacher: Labelled) -> Iterator[Labelled]:
+    """Other models and prompts that have labelled all the texts that the teacher has."""
+    documents = (*teacher.gold, *teacher.rest)
+    opened = open_teacher(project)
+    with project.journal_to_read() as journal:
+        asked = () if journal is None else journal.annotators(project.codebook_digest)
+        for name, prompt in asked:
+            if journal is None or (name, prompt) == (opened.name, opened.prompt_digest):
+                continue
+            known = journal.annotations(name, project.codebook_digest, prompt, project.task.from_json)
+            if all(d.id in known and is_about(known[d.id], d) for d in documents):
+                yield _of_annotations(project, f"{name}, prompt {prompt[:PROMPT_DIGITS]}", known)
+
+
+def _of_annotations(project: Project, name: str, annotations: Mapping[str, Annotation]) -> Labelled:
     roles = (Role.TEST,) if project.settings.gold.share_demo_dev else (Role.DEV, Role.TEST)
     gold = [d for role in roles for d in project.gold_of(role) if d.id in annotations]
     rest = [d for d in project.candidates if d.id in annotations]
@@ -118,7 +152,7 @@ def _by_teacher(project: Project) -> Labelled:
     silent = np.isnan(said).any(axis=1)
     said[silent] = said[~silent].mean(axis=0) if not silent.all() else 0.0
     return Labelled(
-        TEACHER,
+        name,
         tuple(gold),
         tuple(rest),
         _truth(project, gold),
@@ -153,6 +187,22 @@ def _by_student(project: Project, arm: TrainedArm) -> Labelled:
     student = load_student(arm_folder(project, arm.name), project.folder / "cache" / "embeddings")
     on_gold = said_of(project, arm, Role.TEST)[arm.deployed_run].probabilities
     return Labelled(arm.name, gold, rest, _truth(project, gold), on_gold, student.predict_proba(rest))
+
+
+def _cut(task: Task, student: Labelled) -> Iterator[Labelled]:
+    """The student's labels at each threshold, not its probabilities; none where it gives the likeliest label."""
+    if task.is_exclusive and task.positive is None:
+        return
+    for threshold in THRESHOLDS:
+        on_gold, on_rest = (_given(task, said, threshold) for said in (student.on_gold, student.on_rest))
+        yield replace(student, name=f"{student.name} at {threshold:g}", on_gold=on_gold, on_rest=on_rest)
+
+
+def _given(task: Task, said: FloatArray, threshold: float) -> FloatArray:
+    given = (said >= threshold).astype(np.float64)
+    if task.is_exclusive and task.positive is not None:
+        given[:, 1 - task.positive] = 1 - given[:, task.positive]
+    return given
 
 
 def _shares(project: Project, annotations: Mapping[str, Annotation], documents: Sequence[Document]) -> FloatArray:
