@@ -3,15 +3,15 @@
     python benchmarks/student_training.py [--rounds N] [--threads N] [--quick]
 
 Both sides fine-tune the bundled encoder on the same texts, with the same seed, batch size, epochs and
-hyper-parameters, in turn, each on the same number of threads; the clock runs from texts to a trained model. The
-student reads the mean of the tokens' states, the Trainer's model the first one, as its architecture has it. The
-Trainer has what it does by default: random batches, each padded to its longest text, in single precision. Texts and
-human labels are those of `medical_query_seriousness` (is the query serious?; half of the texts have fewer than 40
-tokens, a tenth more than 104) from `../shared/data` or the folder that UNDERSTUDY_SHARED_DATA names; where that is
-absent, generated texts of log-normal length. The last line is one JSON object: `ratio_to_trainer`, the median over
-rounds of how many times more texts a second the student trains, and `f1_difference`, its mean F1 on held-out texts
-minus the Trainer's. `ratio_to_trainer_cpu` is the same ratio in processor time, which a busy machine moves less, and
-`f1_spread` the larger of the two standard deviations over seeds.
+hyper-parameters, in turn, each on the same number of threads; the clock runs from texts to a trained model. Both read
+the first token's state, as the architecture has it: the student gets a copy of the encoder that does not say how its
+sentence vectors are pooled. The Trainer has what it does by default: random batches, each padded to its longest text,
+in single precision. Texts and human labels are those of `medical_query_seriousness` (is the query serious?; half of
+the texts have fewer than 40 tokens, a tenth more than 104) from `../shared/data` or the folder that
+UNDERSTUDY_SHARED_DATA names; where that is absent, generated texts of log-normal length. The last line is one JSON
+object: `ratio_to_trainer`, the median over rounds of how many times more texts a second the student trains, and
+`f1_difference`, its mean F1 on held-out texts minus the Trainer's. `ratio_to_trainer_cpu` is the same ratio in
+processor time, which a busy machine moves less, and `f1_spread` the larger of the two standard deviations over seeds.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import statistics
 import tempfile
 import time
@@ -114,8 +115,10 @@ def median_ratio(seconds: dict[str, list[float]]) -> float:
 
 def understudy(train: Texts, epochs: int, seed: int) -> Predict:
     """The student as it comes."""
-    student = EncoderStudent(TASK, epochs=epochs, max_tokens=MAX_TOKENS, seed=seed)
-    student.fit(documents(train.texts), np.eye(2)[train.columns])
+    with tempfile.TemporaryDirectory() as folder:
+        model = shutil.copytree(bundled_folder(), Path(folder) / "model", ignore=shutil.ignore_patterns("modules.json"))
+        student = EncoderStudent(TASK, str(model), epochs=epochs, max_tokens=MAX_TOKENS, seed=seed)
+        student.fit(documents(train.texts), np.eye(2)[train.columns])
     return lambda texts: student.predict_proba(documents(texts)).argmax(axis=1)
 
 
