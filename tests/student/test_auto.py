@@ -70,6 +70,15 @@ def test_gold_dev_is_the_judge(make):
     assert found.choice_.rated[0].dev_accuracy == 0.0
 
 
+def test_long_trainings_of_candidates_have_a_folder_of_their_own(make, tiny_bert, tmp_path, monkeypatch):
+    monkeypatch.setattr("understudy.student.checkpoint.Checkpoints.is_due", lambda _: True)
+    settings = EncoderSettings(model=str(tiny_bert), epochs=1)
+    found = make("encoder", "tfidf-linear", encoder=settings)
+    found.fit(DOCUMENTS, targets(DOCUMENTS), workspace=tmp_path / "workspace")
+    assert [path.name for path in (tmp_path / "workspace").iterdir()] == ["encoder"]
+    assert list((tmp_path / "workspace" / "encoder").iterdir())
+
+
 def test_a_fine_tuned_encoder_joins_when_asked(make, tiny_bert):
     settings = EncoderSettings(model=str(tiny_bert), learning_rate=2e-3, epochs=8)
     dev = (DOCUMENTS, targets(DOCUMENTS))

@@ -92,7 +92,9 @@ def _say_direction(project: Project, annotations: Mapping[str, Annotation]) -> N
 
 
 def _say_trust(project: Project) -> None:
-    """Learn trust and say so; the encoder that it needs is loaded only now, after asking."""
+    """Learn trust, if it is wanted, and say so; the encoder that it needs is loaded only now, after asking."""
+    if not project.settings.trust.enabled:
+        return
     from understudy.pipeline.trusting import trust
 
     trusted = trust(project)

@@ -87,13 +87,14 @@ class AutoStudent(Student):
     def _learn(self, examples: Examples, dev: Examples | None, report: Report) -> None:
         candidates = self._candidates()
         tell = _Progress(report, len(candidates))
-        for student in candidates.values():
+        for name, student in candidates.items():
             student.fit(
                 examples.documents,
                 examples.targets,
                 examples.weights,
                 None if dev is None else (dev.documents, dev.targets),
                 tell.step,
+                workspace=None if self._workspace is None else self._workspace / name,
                 answers=examples.answers,
                 uncertain=examples.uncertain,
             )
