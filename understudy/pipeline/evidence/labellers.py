@@ -172,7 +172,7 @@ def _refuse_chosen_texts(project: Project, annotations: Mapping[str, Annotation]
     if is_chosen and any(document.id not in annotations for document in wanted):
         raise UserError(
             f"the teacher's labels cannot say how the pool is: {REFUSAL}",
-            "Ask for a student, which labels the whole pool (`--labeller`); the report has the teacher's shares from "
+            "Ask for a student, which labels the whole pool (`--labels`); the report has the teacher's shares from "
             "the texts drawn by lot.",
         )
 

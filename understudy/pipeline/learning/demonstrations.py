@@ -6,7 +6,6 @@ filled rows (`confirmed`). The proposals are not labels: nothing learns from a r
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from understudy.acquisition import PoolView, margin, reduce_tokens, select_batch
 from understudy.pipeline.learning.confirmed import FILE
+from understudy.pipeline.learning.sheet import write_sheet
 from understudy.records import Annotation, Document, Outcome, Role, Value
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def propose(
     for place in np.argsort(-sure, kind="stable"):
         groups.setdefault(str(project.task.to_json(said[agreed[place]])), []).append(agreed[place])
     chosen = [row for rows in groups.values() for row in _diverse(project, labelled, rows, -(-n // len(groups)))]
-    _write(project, path, [(labelled[row], said[row]) for row in chosen[:n]])
+    write_sheet(project, path, ("proposed",), ((labelled[row], (cell_of(project, said[row]),)) for row in chosen[:n]))
     return path
 
 
@@ -70,16 +70,6 @@ def _diverse(project: Project, documents: Sequence[Document], rows: Sequence[int
     rng = np.random.default_rng([project.settings.project.seed, 35])
     batch = select_batch("k_means_plus_plus", n, PoolView(embeddings=vectors), [], rng, random_share=0.0)
     return [surest[place] for place in batch.indices]
-
-
-def _write(project: Project, path: Path, proposals: Sequence[tuple[Document, Value]]) -> None:
-    """Write the file in one step, so that a killed one leaves none."""
-    columns, unfinished = project.settings.data, path.with_suffix(".unfinished")
-    with unfinished.open("w", encoding=columns.encoding, newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([columns.id, columns.text, columns.label, "proposed"])
-        writer.writerows([d.id, d.text, "", cell_of(project, value)] for d, value in proposals)
-    unfinished.replace(path)
 
 
 def cell_of(project: Project, value: Value) -> str:

@@ -6,19 +6,17 @@ It writes `for_people.csv` in the project folder; once a person has filled in th
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from understudy.acquisition import PoolView, select_batch
-from understudy.corpus.spans.marks import write_mark
 from understudy.pipeline.annotation import gold_to_label, teach
 from understudy.pipeline.learning.demonstrations import cell_of
+from understudy.pipeline.learning.sheet import write_sheet
 from understudy.pipeline.trusting import estimate_trust
-from understudy.records import Annotation, Document
+from understudy.records import Document
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,25 +53,10 @@ def queue_for_people(project: Project, student: Student | None, documents: Seque
     rng = np.random.default_rng([project.settings.project.seed, 36])
     batch = select_batch("trust_aware", min(n, len(labelled)), view, [], rng, random_share=0.0)
     said = {d.id: annotation for d, annotation in zip(trusted.documents, trusted.annotations, strict=True)}
-    rows = [(labelled[row], said[labelled[row].id], trust[row]) for row in batch.indices]
-    _write(project, path, rows)
+    values = [said[labelled[row].id].value for row in batch.indices]
+    cells = [
+        ("" if value is None else cell_of(project, value), f"{trust[row]:.3f}")
+        for row, value in zip(batch.indices, values, strict=True)
+    ]
+    write_sheet(project, path, ("teacher", "trust"), zip([labelled[row] for row in batch.indices], cells, strict=True))
     return path
-
-
-def _write(project: Project, path: Path, rows: Sequence[tuple[Document, Annotation, float]]) -> None:
-    """Write the file in one step, so that a killed one leaves none."""
-    columns, unfinished = project.settings.data, path.with_suffix(".unfinished")
-    marks = [name for name in (columns.head, columns.tail) if name is not None]
-    with unfinished.open("w", encoding=columns.encoding, newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([columns.id, columns.text, columns.label, *marks, "teacher", "trust"])
-        for document, annotation, trust in rows:
-            pair = [
-                json.dumps(write_mark(mark), ensure_ascii=False)
-                for mark in (document.head, document.tail)
-                if mark is not None
-            ]
-            assert annotation.value is not None  # it is labelled
-            said = cell_of(project, annotation.value)
-            writer.writerow([document.id, document.text, "", *pair, said, f"{trust:.3f}"])
-    unfinished.replace(path)
