@@ -8,14 +8,11 @@ import numpy as np
 import pytest
 from small_project import SmallProject
 
-from understudy.codebook import Codebook, Label, task_of
-from understudy.pipeline import Project, cascading, fastest
-from understudy.pipeline.fastest import FORM_FILE, ONE_FORM, in_fastest_form
-from understudy.pipeline.template import create_project
+from understudy.pipeline import cascading, fastest
+from understudy.pipeline.fastest import FORM_FILE, in_fastest_form
 from understudy.records import Role
-from understudy.student import EncoderStudent
-from understudy.student.forms import HalfStudent, forms_here, in_form
-from understudy.student.spans.tagger import EncoderTagger
+from understudy.student import EncoderStudent, Labelled
+from understudy.student.forms import forms_here, in_form
 
 
 class Said:
@@ -75,14 +72,15 @@ def test_a_form_that_answers_otherwise_is_refused_in_words(project, monkeypatch)
         def __init__(self, student):
             self.task, self.decode, self._student = student.task, student.decode, student
 
-        def predict_proba(self, documents):
-            return 1 - self._student.predict_proba(documents)
+        def label(self, documents):
+            probabilities = 1 - self._student.predict_proba(documents)
+            return Labelled(self.decode(probabilities), probabilities)
 
     monkeypatch.setattr("understudy.student.forms.in_form", lambda student, form, **_: Contrary(student))
     monkeypatch.setattr("understudy.student.forms.forms_here", lambda *_, **__: ("bf16", "int8"))
     chosen = fastest._choose(project, student_of(project), ("bf16", "int8"))
     assert chosen.form == "torch"
-    assert "the same label on" in chosen.sentence
+    assert "the same answer on" in chosen.sentence
     assert "points of F1" in chosen.sentence
 
 
@@ -137,7 +135,6 @@ def test_half_precision_leaves_the_student_alone(project):
     documents = project.gold[:20]
     before = student.predict_proba(documents)
     half = in_form(student, "bf16")
-    assert isinstance(half, HalfStudent)
     np.testing.assert_allclose(half.predict_proba(documents), before, atol=0.05)
     np.testing.assert_array_equal(student.predict_proba(documents), before)
 
@@ -145,12 +142,3 @@ def test_half_precision_leaves_the_student_alone(project):
 def test_students_without_other_forms_label_as_they_are(project):
     sentinel = object()
     assert in_fastest_form(project, folder_of(project), sentinel) == (sentinel, "")  # type: ignore[arg-type]
-
-
-def test_a_tagger_says_that_it_has_one_form(tmp_path):
-    entities = task_of(Codebook(kind="entities", labels=(Label(name="animal"), Label(name="colour"))))
-    tagger = EncoderTagger(entities)
-    create_project(tmp_path, "entities")
-    labeller, sentence = in_fastest_form(Project.open(tmp_path), tmp_path, tagger)
-    assert labeller is tagger
-    assert sentence == ONE_FORM

@@ -20,7 +20,7 @@ from understudy.codebook import Codebook, Label, task_of
 from understudy.embedding import quiet_transformers
 from understudy.records import Document
 from understudy.student import EncoderStudent, load_student
-from understudy.student.exported import ExportedStudent
+from understudy.student.forms import in_form
 
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>"]
 WORDS = ["good", "great", "bad", "awful", "the", "film", "was", "very", "not"]
@@ -108,5 +108,5 @@ def test_saves_and_loads_the_same_bits(fitted, tmp_path):
 def test_the_exported_form_answers_the_same(fitted):
     """Whether attention is fused or not, and the last layer computed for the first token alone or not."""
     documents = [*DOCUMENTS, Document("e", ""), Document("l", "not " * 30)]
-    found = ExportedStudent(fitted, n_threads=2).predict_proba(documents)
+    found = in_form(fitted, "onnx", n_threads=2).predict_proba(documents)
     np.testing.assert_allclose(found, fitted.predict_proba(documents), atol=1e-5)

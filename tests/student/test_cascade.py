@@ -5,7 +5,7 @@ from understudy.codebook import Codebook, Label, task_of
 from understudy.records import Document
 from understudy.student import EncoderStudent
 from understudy.student.cascade import CascadeStudent, margins
-from understudy.student.exported import ExportedStudent
+from understudy.student.forms import in_form
 
 LABELS = (Label(name="a"), Label(name="b"), Label(name="c"))
 NONE = np.full(3, np.nan)
@@ -44,7 +44,7 @@ DOCUMENTS = [Document(str(i), text) for i, text in enumerate(TEXTS)]
 
 
 def test_what_is_close_is_decided_in_single_precision_and_nothing_else(fitted):
-    quick = ExportedStudent(fitted, is_quantised=True, n_threads=1).predict_proba(DOCUMENTS)
+    quick = in_form(fitted, "int8", n_threads=1).predict_proba(DOCUMENTS)
     close = margins(fitted.task, quick, fitted.thresholds_)
     bound = float(np.sort(close)[3])
     found = CascadeStudent(fitted, bound, n_threads=1).predict_proba(DOCUMENTS)

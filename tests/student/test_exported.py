@@ -7,7 +7,8 @@ from understudy.codebook import Codebook, Label, task_of
 from understudy.errors import UserError
 from understudy.records import Document
 from understudy.student import EncoderStudent
-from understudy.student.exported import ExportedStudent, check_graph, export
+from understudy.student.exported import check_graph, export
+from understudy.student.forms import in_form
 
 TASK = task_of(Codebook(labels=(Label(name="plus"), Label(name="minus"))))
 TEXTS = ["", "good " * 40, "a bad film", "the film was not good", "\ud800 odd", "great"]
@@ -23,7 +24,7 @@ def fitted(tiny_bert):
 
 def test_the_exported_student_answers_as_the_student(fitted):
     """Lengths that were not traced, an empty text and a lone surrogate among them."""
-    exported = ExportedStudent(fitted, n_threads=1)
+    exported = in_form(fitted, "onnx", n_threads=1)
     found = exported.predict_proba(DOCUMENTS)
     np.testing.assert_allclose(found, fitted.predict_proba(DOCUMENTS), atol=1e-5)
     assert exported.decode(found) == fitted.predict(DOCUMENTS)
@@ -32,17 +33,17 @@ def test_the_exported_student_answers_as_the_student(fitted):
 def test_exporting_leaves_the_student_as_it_was(fitted):
     before = fitted.predict_proba(DOCUMENTS)
     attention = fitted.learner_.network.config._attn_implementation
-    export(fitted)
+    export(fitted.learner_.network)
     assert fitted.learner_.network.config._attn_implementation == attention
     np.testing.assert_array_equal(fitted.predict_proba(DOCUMENTS), before)
 
 
 def test_the_quantised_student_holds_its_weights_in_int8(fitted):
-    exported = ExportedStudent(fitted, is_quantised=True, n_threads=1)
+    exported = in_form(fitted, "int8", n_threads=1)
     found = exported.predict_proba(DOCUMENTS)
     np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
     np.testing.assert_allclose(found, fitted.predict_proba(DOCUMENTS), atol=0.1)
-    assert not np.array_equal(found, ExportedStudent(fitted, n_threads=1).predict_proba(DOCUMENTS))
+    assert not np.array_equal(found, in_form(fitted, "onnx", n_threads=1).predict_proba(DOCUMENTS))
 
 
 def graph(domain="", external=False):

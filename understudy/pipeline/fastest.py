@@ -23,8 +23,8 @@ from understudy.records import Document, Role, Value
 
 if TYPE_CHECKING:
     from understudy.pipeline.project import Project
-    from understudy.student import EncoderStudent, Student
-    from understudy.student.forms import Form, Labeller
+    from understudy.student import Student
+    from understudy.student.forms import Form, Formed, Labeller
 
 FORM_FILE = "form.json"
 MOST_F1_LOST = 0.5
@@ -34,7 +34,6 @@ FEWEST_TEXTS = 50
 """Gold dev texts below which nothing is said about a form."""
 
 MOST_TEXTS_TIMED = 200
-ONE_FORM = "computed in single precision: a student of spans has no other form"
 
 
 @dataclass(frozen=True)
@@ -57,12 +56,10 @@ class Chosen:
 
 def in_fastest_form(project: Project, folder: Path, student: Student) -> tuple[Labeller, str]:
     """A trained student in the form that labels files, and a sentence about it; "" for students without a network."""
-    from understudy.student import EncoderStudent
-    from understudy.student.forms import forms_here, in_form
-    from understudy.student.spans.tagger import EncoderTagger
+    from understudy.student.forms import forms_here, has_forms, in_form
 
-    if not isinstance(student, EncoderStudent):
-        return student, ONE_FORM if isinstance(student, EncoderTagger) else ""
+    if not has_forms(student):
+        return student, ""
     forms = forms_here(student, may_quantise=project.settings.student.quantise)
     chosen = _kept(folder, forms)
     if chosen is None:
@@ -81,11 +78,9 @@ def _kept(folder: Path, forms: Sequence[Form]) -> Chosen | None:
     return chosen if chosen.tried == tuple(forms) else None
 
 
-def _choose(project: Project, student: Student, forms: Sequence[Form]) -> Chosen:
-    from understudy.student import EncoderStudent
-
+def _choose(project: Project, student: Formed, forms: Sequence[Form]) -> Chosen:
     documents = project.gold_of(Role.DEV)
-    if len(documents) < FEWEST_TEXTS or not forms or not isinstance(student, EncoderStudent):
+    if len(documents) < FEWEST_TEXTS or not forms:
         reason = f"only {len(documents)} gold dev texts to judge others by" if forms else "no other one at hand"
         return Chosen("torch", tuple(forms), f"computed in single precision: {reason}")
     base, base_s = _labelled(student, documents)
@@ -107,11 +102,12 @@ def _choose(project: Project, student: Student, forms: Sequence[Form]) -> Chosen
     return replace(best, sentence=sentence)
 
 
-def _made(project: Project, student: EncoderStudent, form: Form) -> tuple[Labeller, float, str]:
+def _made(project: Project, student: Formed, form: Form) -> tuple[Labeller, float, str]:
     """The student in one form, the bound of a cascade, and the form in words."""
+    from understudy.student import EncoderStudent
     from understudy.student.forms import in_form
 
-    if form != "cascade":
+    if form != "cascade" or not isinstance(student, EncoderStudent):
         return in_form(student, form), 0.0, _NAMES[form]
     cascade, words = cascade_of(project, student)
     return cascade, cascade.bound, f"{_NAMES[form]}, {words}"
@@ -127,7 +123,7 @@ def _refusal(
     if agreement >= FAITHFUL:
         return ""
     if form != "int8":
-        return f"the same label on {agreement:.1%} of the texts only"
+        return f"the same answer on {agreement:.1%} of the texts only"
     lost = 100 * (_f1(project, documents, base) - _f1(project, documents, given))
     if isnan(lost) or lost > MOST_F1_LOST:
         return f"it loses {lost:.1f} points of F1"
@@ -137,14 +133,12 @@ def _refusal(
 def _labelled(labeller: Labeller, documents: Sequence[Document]) -> tuple[list[Value], float]:
     """Values of all documents, and seconds for at most 200 of them, after a first call that sets everything up."""
     timed = documents[:MOST_TEXTS_TIMED]
-    labeller.predict_proba(timed[:8])
+    labeller.label(timed[:8])
     started = time.perf_counter()
-    probabilities = labeller.predict_proba(timed)
+    values = labeller.label(timed).values
     seconds = time.perf_counter() - started
     rest = documents[MOST_TEXTS_TIMED:]
-    if rest:
-        probabilities = np.concatenate([probabilities, labeller.predict_proba(rest)])
-    return labeller.decode(probabilities), seconds
+    return [*values, *(labeller.label(rest).values if rest else ())], seconds
 
 
 def _f1(project: Project, documents: Sequence[Document], values: Sequence[Value]) -> float:

@@ -13,8 +13,9 @@ from scipy.special import logit
 
 from understudy.codebook import Task
 from understudy.records import Document, Value
+from understudy.student.base import Labelled
 from understudy.student.encoder import EncoderStudent
-from understudy.student.exported import ExportedStudent, export
+from understudy.student.exported import Exported, export
 
 FloatArray = NDArray[np.float64]
 
@@ -39,10 +40,11 @@ class CascadeStudent:
     """
 
     def __init__(self, student: EncoderStudent, bound: float, *, n_threads: int = 0) -> None:
-        graph = export(student)
+        learner = student.learner_
+        graph = export(learner.network)
         self.bound = bound
-        self.quick = ExportedStudent(student, is_quantised=True, n_threads=n_threads, graph=graph)
-        self.exact = ExportedStudent(student, n_threads=n_threads, graph=graph)
+        self.quick = student.scored_by(Exported(learner, is_quantised=True, n_threads=n_threads, graph=graph))
+        self.exact = student.scored_by(Exported(learner, n_threads=n_threads, graph=graph))
         self._student = student
 
     @property
@@ -57,6 +59,11 @@ class CascadeStudent:
         if len(close):
             found[close] = self.exact.predict_proba([documents[row] for row in close.tolist()])
         return found
+
+    def label(self, documents: Sequence[Document]) -> Labelled:
+        """Values and probabilities at the price of one."""
+        probabilities = self.predict_proba(documents)
+        return Labelled(self.decode(probabilities), probabilities)
 
     def decode(self, probabilities: FloatArray) -> list[Value]:
         """Values from probabilities, decided with the student's thresholds."""

@@ -23,7 +23,7 @@ from understudy.student.network import best_device, own_randomness, weights_of
 from understudy.student.objective import Objective
 from understudy.student.pooled import load_text_network, restore_text_network
 from understudy.student.relations.marked import texts_of
-from understudy.student.training import Encoded, Learner, scores
+from understudy.student.training import Encoded, Learner
 
 FloatArray = NDArray[np.float64]
 
@@ -76,10 +76,10 @@ class EncoderStudent(FineTunedStudent):
         return len(self.learner_.objective.columns) <= self.task.is_exclusive
 
     def _probabilities(self, documents: Sequence[Document]) -> FloatArray:
-        found: FloatArray = self.learner_.objective.probabilities(
-            scores(self.learner_, self.encodings(documents))
-        ).numpy()
-        return found
+        found = torch.empty((len(documents), len(self.task.labels)))
+        for rows, scores in self.learner_.scores(self.encodings(documents)):
+            found[rows] = scores
+        return np.asarray(self.learner_.objective.probabilities(found).numpy())
 
     def _objective(self, targets: FloatArray) -> Objective:
         present = np.flatnonzero(targets.max(axis=0) > 0)

@@ -1,4 +1,4 @@
-"""An encoder student computed by ONNX Runtime: fused float32, or int8. Keeps no graph on disk and judges no loss.
+"""A fine-tuned encoder computed by ONNX Runtime: fused float32, or int8. Keeps no graph on disk and judges no loss.
 
 The graph is made from the student in memory, so that a student's folder holds nothing that computes.
 """
@@ -14,15 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from understudy.errors import UserError
-from understudy.student.encoder import EncoderStudent
 from understudy.student.extras import extra
 from understudy.student.first_token import first_token_only
 from understudy.student.other_form import OtherForm
+from understudy.student.training import Learner
 
 OPSET = 17
 KNOWN_DOMAINS = {"", "ai.onnx", "com.microsoft"}
@@ -30,15 +28,15 @@ FUSED_AS_BERT = {"bert", "roberta", "xlm-roberta", "distilbert", "camembert", "e
 FLOAT32 = 1
 """ONNX's number for the element type float32."""
 
-FloatArray = NDArray[np.float64]
+TOKEN_AXIS = {1: "tokens"}
 
 
-class ExportedStudent(OtherForm):
-    """A fitted encoder student whose network runs in ONNX Runtime; answers like any student.
+class Exported(OtherForm):
+    """A fitted network in ONNX Runtime.
 
     Parameters
     ----------
-    student : fitted; its tokenizer, objective and thresholds stay in use.
+    learner : fitted; it is left as it is.
     is_quantised : weights and activations of matrix products in int8, weights scaled per output channel.
     n_threads : each computes batches of its own; 0 for as many as torch uses.
     graph : its `export`, where that is at hand.
@@ -52,11 +50,10 @@ class ExportedStudent(OtherForm):
     tokens_at_once: ClassVar[int] = 512
 
     def __init__(
-        self, student: EncoderStudent, *, is_quantised: bool = False, n_threads: int = 0, graph: bytes | None = None
+        self, learner: Learner, *, is_quantised: bool = False, n_threads: int = 0, graph: bytes | None = None
     ) -> None:
-        super().__init__(student, n_threads or torch.get_num_threads())
-        self.is_quantised = is_quantised
-        graph = graph or export(student)
+        super().__init__(learner.tokens, n_threads or torch.get_num_threads())
+        graph = graph or export(learner.network)
         self._session = _session(quantised(graph) if is_quantised else graph)
         self._inputs = [found.name for found in self._session.get_inputs()]
 
@@ -65,11 +62,11 @@ class ExportedStudent(OtherForm):
         return torch.from_numpy(found)
 
 
-def export(student: EncoderStudent) -> bytes:
-    """The student's network as a checked ONNX graph in float32, attention and normalisation fused where known.
+def export(network: Any) -> bytes:
+    """The network as a checked ONNX graph in float32, attention and normalisation fused where known.
 
     Inputs are those of `Tokens.pad` that the network takes, of shape (n, tokens), int64; the output ``logits`` has
-    shape (n, K).
+    shape (n, K), or (n, tokens, K) where every token has its own.
 
     Raises
     ------
@@ -78,7 +75,6 @@ def export(student: EncoderStudent) -> bytes:
     """
     onnx: Any = extra("onnx", "onnx")
     extra("onnxruntime", "onnx")
-    network = student.learner_.network
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "plain.onnx"
         try:
@@ -151,13 +147,15 @@ def _trace(network: Any, path: Path) -> None:
     values = tuple(torch.zeros_like(example) if name == "token_type_ids" else example for name in names)
     attention = network.config._attn_implementation
     network.set_attn_implementation("eager")
+    traced = _Logits(network, names).eval()
     try:
         with warnings.catch_warnings(), torch.inference_mode():
             warnings.simplefilter("ignore")
+            axes = {"logits": {0: "n"} | (TOKEN_AXIS if traced(*values).ndim == 3 else {})}
             torch.onnx.export(
-                _Logits(network, names).eval(), values, str(path), dynamo=False, opset_version=OPSET,
+                traced, values, str(path), dynamo=False, opset_version=OPSET,
                 input_names=names, output_names=["logits"],
-                dynamic_axes={name: {0: "n", 1: "tokens"} for name in names} | {"logits": {0: "n"}},
+                dynamic_axes={name: {0: "n"} | TOKEN_AXIS for name in names} | axes,
             )  # fmt: skip
     finally:
         network.set_attn_implementation(attention)

@@ -5,8 +5,10 @@ Makes no network and reads no texts.
 
 from __future__ import annotations
 
+import copy
 from contextlib import nullcontext
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -18,7 +20,7 @@ from understudy.student.base import Report, Student
 from understudy.student.checkpoint import Checkpoints
 from understudy.student.network import recomputing
 from understudy.student.reweighting import Distrust, WeightHistory
-from understudy.student.training import Encoded, Epoch, Learner, Plan, has_fast_bf16, train
+from understudy.student.training import Encoded, Epoch, Learner, Plan, Scoring, has_fast_bf16, train
 
 FloatArray = NDArray[np.float64]
 
@@ -94,6 +96,12 @@ class FineTunedStudent(Student):
             trained = train(self.learner_, examples, dev, self._plan(network.device), rng, report, checkpoints)
         self.epochs_, self.history_ = trained.epochs, trained.history
         self.remarks_ += trained.remarks + ((LEARNED_FROM_DEV,) if self.reweight else ())
+
+    def scored_by(self, scoring: Scoring) -> Self:
+        """The fitted student, whose network is computed in another way; it shares what was learned, and saves that."""
+        other = copy.copy(self)
+        other.learner_ = replace(self.learner_, scoring=scoring)
+        return other
 
     @property
     def weights_(self) -> FloatArray | None:

@@ -1,4 +1,4 @@
-"""The forms in which an encoder student can compute its labels on this machine, and which of them may stand in for it.
+"""The forms in which a fine-tuned encoder can compute its answers on this machine; does not judge them.
 
 ``torch`` is what it was trained as, in single precision; the others are faster and answer a little differently, so that
 each must be judged on gold dev before it is used.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from importlib.util import find_spec
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeGuard
 
 import numpy as np
 import torch
@@ -17,20 +17,24 @@ from numpy.typing import NDArray
 
 from understudy.codebook import Task
 from understudy.records import Document, Value
+from understudy.student.base import Labelled
 from understudy.student.cascade import CascadeStudent
 from understudy.student.encoder import EncoderStudent
-from understudy.student.exported import ExportedStudent
+from understudy.student.exported import Exported
 from understudy.student.network import logits
 from understudy.student.other_form import OtherForm
-from understudy.student.training import has_fast_bf16
+from understudy.student.spans.tagger import EncoderTagger
+from understudy.student.training import Learner, has_fast_bf16
 
 Form = Literal["torch", "bf16", "onnx", "cascade", "int8"]
 FORMS: tuple[Form, ...] = ("torch", "bf16", "onnx", "cascade", "int8")
 
 FAITHFUL = 0.995
-"""Share of gold dev texts on which a form must give the label that single precision gives."""
+"""Share of gold dev texts on which a form must give the answer that single precision gives."""
 
 FloatArray = NDArray[np.float64]
+Formed = EncoderStudent | EncoderTagger
+"""Students that have forms: of texts and relations, and of spans."""
 
 
 class Labeller(Protocol):
@@ -40,14 +44,22 @@ class Labeller(Protocol):
     def task(self) -> Task:
         """What it labels."""
 
+    def label(self, documents: Sequence[Document]) -> Labelled:
+        """Values and probabilities, for every kind of task."""
+
     def predict_proba(self, documents: Sequence[Document]) -> FloatArray:
         """Probabilities of shape (n, K), columns in codebook order."""
 
     def decode(self, probabilities: FloatArray) -> list[Value]:
-        """Values, decided with the student's thresholds."""
+        """Values, decided with the student's thresholds; not of spans, whose places probabilities do not hold."""
 
 
-def forms_here(student: EncoderStudent, *, may_quantise: bool = False) -> tuple[Form, ...]:
+def has_forms(student: object) -> TypeGuard[Formed]:
+    """Whether a student has a network that can be computed in other ways."""
+    return isinstance(student, Formed)
+
+
+def forms_here(student: Formed, *, may_quantise: bool = False) -> tuple[Form, ...]:
     """The forms that this machine and what is installed on it can compute, besides ``torch``, fastest last.
 
     Parameters
@@ -60,11 +72,11 @@ def forms_here(student: EncoderStudent, *, may_quantise: bool = False) -> tuple[
     has_onnx = find_spec("onnx") is not None and find_spec("onnxruntime") is not None
     found: list[Form] = ["onnx"] if has_onnx else []
     found += ["bf16"] if has_fast_bf16(device) else []
-    found += ["cascade"] if has_onnx else []
+    found += ["cascade"] if has_onnx and isinstance(student, EncoderStudent) else []
     return (*found, "int8") if has_onnx and may_quantise else tuple(found)
 
 
-def in_form(student: EncoderStudent, form: Form, *, bound: float = np.inf, n_threads: int = 0) -> Labeller:
+def in_form(student: Formed, form: Form, *, bound: float = np.inf, n_threads: int = 0) -> Labeller:
     """The student in one form.
 
     Parameters
@@ -76,22 +88,27 @@ def in_form(student: EncoderStudent, form: Form, *, bound: float = np.inf, n_thr
     ------
     UserError
         If the extra `onnx` is missing for a form that needs it, or the architecture cannot be exported.
+    ValueError
+        If a student of spans is asked for its ``cascade``: it decides about every word.
     """
     if form == "torch":
         return student
-    if form == "bf16":
-        return HalfStudent(student)
     if form == "cascade":
+        if not isinstance(student, EncoderStudent):
+            raise ValueError("a student of spans has no cascade: nearly every text has a word that int8 is not sure of")
         return CascadeStudent(student, bound, n_threads=n_threads)
-    return ExportedStudent(student, is_quantised=form == "int8", n_threads=n_threads)
+    learner = student.learner_
+    if form == "bf16":
+        return student.scored_by(Half(learner))
+    return student.scored_by(Exported(learner, is_quantised=form == "int8", n_threads=n_threads))
 
 
-class HalfStudent(OtherForm):
-    """A fitted encoder student whose network computes in bfloat16; probabilities are made in double precision."""
+class Half(OtherForm):
+    """A fitted network in bfloat16; probabilities are made in double precision."""
 
-    def __init__(self, student: EncoderStudent) -> None:
-        super().__init__(student)
-        self._network = copy.deepcopy(student.learner_.network).to(torch.bfloat16).eval()
+    def __init__(self, learner: Learner) -> None:
+        super().__init__(learner.tokens)
+        self._network = copy.deepcopy(learner.network).to(torch.bfloat16).eval()
 
     def _logits(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         with torch.inference_mode():

@@ -1,10 +1,14 @@
-"""What the faster forms of an encoder student share: its texts, objective and thresholds around other logits."""
+"""What the faster ways to compute a fine-tuned network share: batches of similar length, several side by side.
+
+Knows no task: what stands around the scores is the student's.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ClassVar
 
 import numpy as np
@@ -12,20 +16,17 @@ import torch
 from numpy.typing import NDArray
 from tokenizers import Encoding
 
-from understudy.codebook import Task
-from understudy.embedding import batches_by_length
-from understudy.records import Document, Value
-from understudy.student.encoder import EncoderStudent
+from understudy.embedding import Tokens, batches_by_length
 
-FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 
 class OtherForm(ABC):
-    """A fitted encoder student whose logits are computed in another way; answers like any student.
+    """A fitted network, computed in another way; a `Scoring`.
 
     Parameters
     ----------
-    student : fitted; it is left as it is.
+    tokens : that pad what the network reads.
     n_batches_at_once : how many batches are computed side by side, each in a thread.
     """
 
@@ -33,36 +34,27 @@ class OtherForm(ABC):
     tokens_at_once: ClassVar[int] = 1024
     """Small enough to stay in the cache: larger batches of long texts are slower."""
 
-    def __init__(self, student: EncoderStudent, n_batches_at_once: int = 1) -> None:
-        self._student = student
+    def __init__(self, tokens: Tokens, n_batches_at_once: int = 1) -> None:
+        self._tokens = tokens
         self._n_batches_at_once = n_batches_at_once
 
-    @property
-    def task(self) -> Task:
-        """What it labels."""
-        return self._student.task
-
-    def predict_proba(self, documents: Sequence[Document]) -> FloatArray:
-        """Probabilities of shape (n, K), columns in codebook order."""
-        found = self._student.learner_.objective.probabilities(self._scores(self._student.encodings(documents)))
-        return self._student.tempered(found.numpy())
-
-    def decode(self, probabilities: FloatArray) -> list[Value]:
-        """Values from probabilities, decided with the student's thresholds."""
-        return self._student.decode(probabilities)
-
-    def _scores(self, encodings: Sequence[Encoding]) -> torch.Tensor:
-        """Logits of texts, shape (n, K), whose batches are of similar length, longest first."""
-        tokens = self._student.learner_.tokens
+    def __call__(self, encodings: Sequence[Encoding]) -> Iterator[tuple[IntArray, torch.Tensor]]:
+        """Positions and scores of batches, longest texts first; few are begun before they are asked for."""
         lengths = np.array([len(encoding.ids) for encoding in encodings], dtype=np.int64)
-        batches = list(batches_by_length(lengths, self.texts_at_once, self.tokens_at_once))
-        found = torch.empty((len(encodings), len(self.task.labels)))
+        begun: deque[tuple[IntArray, Future[torch.Tensor]]] = deque()
         with ThreadPoolExecutor(self._n_batches_at_once) as pool:
-            padded = (tokens.pad([encodings[row] for row in rows]) for rows in batches)
-            for rows, logits in zip(batches, pool.map(self._logits, padded), strict=True):
-                found[rows] = logits
-        return found
+            for rows in batches_by_length(lengths, self.texts_at_once, self.tokens_at_once):
+                begun.append((rows, pool.submit(self._logits, self._tokens.pad([encodings[row] for row in rows]))))
+                if len(begun) > 2 * self._n_batches_at_once:
+                    yield _next(begun)
+            while begun:
+                yield _next(begun)
 
     @abstractmethod
     def _logits(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        """Logits of one padded batch on the CPU, shape (n, K)."""
+        """Scores of one padded batch on the CPU, shape (n, K), or (n, tokens, K) where every token has its own."""
+
+
+def _next(begun: deque[tuple[IntArray, Future[torch.Tensor]]]) -> tuple[IntArray, torch.Tensor]:
+    rows, computed = begun.popleft()
+    return rows, computed.result()

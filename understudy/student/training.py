@@ -7,7 +7,7 @@ all a checkpoint needs. It loads no models and knows no labels.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, dataclass, field
 from typing import Any, Protocol
 
@@ -34,6 +34,8 @@ from understudy.student.processes import processes
 from understudy.student.reweighting import Reweighting, WeightHistory, learning_rates
 
 IntArray = NDArray[np.int64]
+Scoring = Callable[[Sequence[Encoding]], Iterator[tuple[IntArray, torch.Tensor]]]
+"""Texts to batches of them: their positions, and what a network says about them, on the CPU and in float32."""
 
 SCORING_BATCH = 32
 GOLD_BATCH = 8
@@ -119,11 +121,17 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Learner:
-    """A network with what it reads and minimises."""
+    """A network with what it reads and minimises.
+
+    Attributes
+    ----------
+    scoring : what computes the fitted network where it only answers; None leaves that to torch.
+    """
 
     network: Any
     tokens: Tokens
     objective: Objective
+    scoring: Scoring | None = None
 
     def losses(self, examples: Encoded, rows: IntArray, *, uses_bf16: bool) -> torch.Tensor:
         """Loss of each of the examples' rows, shape (n,), unweighted."""
@@ -131,6 +139,18 @@ class Learner:
         with torch.autocast(self.network.device.type, dtype=torch.bfloat16, enabled=uses_bf16):
             found = logits(self.network, batch)
         return self.objective.losses(found, examples.targets[rows])
+
+    def scores(self, encodings: Sequence[Encoding]) -> Iterator[tuple[IntArray, torch.Tensor]]:
+        """What the network says, in batches of texts of similar length, longest first; see `Scoring`."""
+        return (self.scoring or self._by_torch)(encodings)
+
+    def _by_torch(self, encodings: Sequence[Encoding]) -> Iterator[tuple[IntArray, torch.Tensor]]:
+        self.network.eval()
+        lengths = np.array([len(encoding.ids) for encoding in encodings], dtype=np.int64)
+        for rows in batches_by_length(lengths, SCORING_BATCH):
+            with torch.inference_mode():
+                found = logits(self.network, self.tokens.pad([encodings[row] for row in rows])).cpu()
+            yield rows, found
 
 
 @dataclass(frozen=True)
@@ -178,17 +198,6 @@ def train(
             "Give some gold texts that role, or set `student.encoder.reweight` to false.",
         )
     return _Training(learner, examples, dev, plan, int(rng.integers(2**62)), report, checkpoints).run()
-
-
-def scores(learner: Learner, encodings: Sequence[Encoding]) -> torch.Tensor:
-    """Logits of shape (n, K) on the CPU, in float32 and input order."""
-    learner.network.eval()
-    lengths = np.array([len(encoding.ids) for encoding in encodings], dtype=np.int64)
-    found = torch.empty((len(encodings), learner.network.config.num_labels))
-    with torch.inference_mode():
-        for rows in batches_by_length(lengths, SCORING_BATCH):
-            found[rows] = logits(learner.network, learner.tokens.pad([encodings[row] for row in rows])).cpu()
-    return found
 
 
 def dev_loss(learner: Learner, dev: Encoded) -> float:

@@ -11,19 +11,19 @@ import torch
 from numpy.typing import NDArray
 
 from understudy.codebook import Task
-from understudy.embedding import Encoder, Tokens, batches_by_length, config_text, load_tokens, model_folder
+from understudy.embedding import Encoder, Tokens, config_text, load_tokens, model_folder
 from understudy.embedding import network_config as config_of
 from understudy.settings import SpanSettings, StudentSettings
 from understudy.student.base import Examples, Report
 from understudy.student.encoder import COLUMNS, columns_of, tokens_of
 from understudy.student.fine_tuned import DEFAULTS, FineTunedStudent
 from understudy.student.folder import StudentFile, StudentFiles
-from understudy.student.network import best_device, load_tagger, logits, own_randomness, restore_tagger, weights_of
+from understudy.student.network import best_device, load_tagger, own_randomness, restore_tagger, weights_of
 from understudy.student.spans.shared import SpanStudent, certain, has_whole_words, read_state, state_array
 from understudy.student.spans.tagging import TagObjective, encoded_windows
 from understudy.student.spans.tags import Scheme, TagScheme
 from understudy.student.spans.words import Words, with_windows
-from understudy.student.training import SCORING_BATCH, Encoded, Learner
+from understudy.student.training import Encoded, Learner
 
 FloatArray = NDArray[np.float64]
 
@@ -117,18 +117,15 @@ class EncoderTagger(SpanStudent, FineTunedStudent):
         return self.learner_.tokens
 
     def _word_probabilities(self, read: Sequence[Words]) -> list[FloatArray]:
-        windows = [(row, number) for row, words in enumerate(read) for number in range(len(words.windows))]
-        encodings = [read[row].windows[number] for row, number in windows]
+        windows = [(row, number) for row, words in enumerate(read) for number in np.unique(words.window).tolist()]
         found = [np.zeros((len(words), len(self.tags.layers), self.tags.n_tags)) for words in read]
-        self.learner_.network.eval()
-        with torch.inference_mode():
-            for rows in batches_by_length(np.array([len(e.ids) for e in encodings], dtype=np.int64), SCORING_BATCH):
-                scores = logits(self.learner_.network, self._tokens().pad([encodings[row] for row in rows]))
-                probabilities = self.learner_.objective.probabilities(scores).cpu().numpy()
-                for place, row in enumerate(rows):
-                    text, number = windows[row]
-                    own = np.flatnonzero(read[text].window == number)
-                    found[text][own] = probabilities[place, read[text].position[own]]
+        encodings = [read[row].windows[number] for row, number in windows]
+        for rows, scores in self.learner_.scores(encodings):
+            probabilities = self.learner_.objective.probabilities(scores).numpy()
+            for place, row in enumerate(rows):
+                text, number = windows[row]
+                own = np.flatnonzero(read[text].window == number)
+                found[text][own] = probabilities[place, read[text].position[own]]
         return found
 
     def _files(self) -> StudentFiles:
