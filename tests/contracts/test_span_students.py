@@ -52,6 +52,14 @@ class SpanContract:
     def _folder(self, tiny_bert, tmp_path):
         self.model, self.tmp_path = str(tiny_bert), tmp_path
 
+    @pytest.fixture(scope="class")
+    @classmethod
+    def trained(cls, tiny_bert):
+        """One student of the toy texts for all tests that leave it as it is."""
+        case = cls()
+        case.model = str(tiny_bert)
+        return case.fitted()
+
     def make(self, task=None, seed=0, **settings):
         encoder = load_encoder(EmbeddingSettings(model=self.model, max_tokens=16), None)
         tuned = EncoderSettings(model=self.model, learning_rate=3e-3, epochs=self.epochs, max_tokens=16)
@@ -63,27 +71,25 @@ class SpanContract:
         values = [document.value for document in documents] if answers is None else [set(sum(a, ())) for a in answers]
         return student.fit(documents, student.task.encode(values).astype(float), answers=answers, **arguments)
 
-    def test_learns_spans_and_their_borders(self):
+    def test_learns_spans_and_their_borders(self, trained):
         test = toy(20, seed=1)
-        student = self.fitted()
-        counts = student.task.count([d.value for d in test], student.predict(test))
+        counts = trained.task.count([d.value for d in test], trained.predict(test))
         assert 2 * counts.tp.sum() / (2 * counts.tp + counts.fp + counts.fn).sum() > 0.9
-        assert student.score(test, student.task.encode([d.value for d in test]).astype(float)) > 0.6
+        assert trained.score(test, trained.task.encode([d.value for d in test]).astype(float)) > 0.6
 
-    def test_values_fit_their_text_and_probabilities_say_which_labels_are_there(self):
+    def test_values_fit_their_text_and_probabilities_say_which_labels_are_there(self, trained):
         test = toy(20, seed=1)
-        student = self.fitted()
-        values, probabilities = student.label(test)
-        assert [student.task.check_in(value, d) for value, d in zip(values, test, strict=True)] == values
+        values, probabilities = trained.label(test)
+        assert [trained.task.check_in(value, d) for value, d in zip(values, test, strict=True)] == values
         assert probabilities.shape == (20, 2)
-        np.testing.assert_array_equal(student.predict_proba(test), probabilities)
-        is_there = student.task.encode([d.value for d in test])
+        np.testing.assert_array_equal(trained.predict_proba(test), probabilities)
+        is_there = trained.task.encode([d.value for d in test])
         assert probabilities[is_there].mean() > probabilities[~is_there].mean() + 0.5
         assert probabilities.min() >= 0
         assert probabilities.max() <= 1
 
-    def test_scores_of_words_are_distributions(self):
-        scores = self.fitted().token_scores([*toy(3, seed=1), Document("none", "")])
+    def test_scores_of_words_are_distributions(self, trained):
+        scores = trained.token_scores([*toy(3, seed=1), Document("none", "")])
         assert [each.shape for each in scores] == [(7, 5)] * 3 + [(0, 5)]
         np.testing.assert_allclose(np.concatenate(scores).sum(axis=1), 1, atol=1e-6)
 
@@ -93,10 +99,10 @@ class SpanContract:
         )  # 52 words, 16 fit
         assert self.fitted(toy(60, length=12)).predict([long]) == [long.value]
 
-    def test_hostile_texts_have_spans_that_quote_them(self):
+    def test_hostile_texts_have_spans_that_quote_them(self, trained):
         texts = ["", " ", "\x00", "\ud800\udc00 cat", "cat\u200d\u0301 dog", "红 cat", "\u202ecat dog", "cat" * 90]
         documents = [Document(str(i), text) for i, text in enumerate(texts)]
-        values, probabilities = self.fitted().label(documents)
+        values, probabilities = trained.label(documents)
         assert np.isfinite(probabilities).all()
         for document, value in zip(documents, values, strict=True):
             assert all(document.text[span.start : span.end] == span.text for span in value)
@@ -180,8 +186,8 @@ class SpanContract:
     def test_a_handful_of_texts_is_enough_to_run(self, n):
         assert len(self.fitted(toy(n)).predict(toy(3))) == 3
 
-    def test_no_document_gives_no_row(self):
-        values, probabilities = self.fitted(toy(5)).label([])
+    def test_no_document_gives_no_row(self, trained):
+        values, probabilities = trained.label([])
         assert values == []
         assert probabilities.shape == (0, 2)
 
@@ -192,11 +198,10 @@ class SpanContract:
         torch.rand(3)
         np.testing.assert_array_equal(self.fitted(toy(10)).predict_proba(toy(5, seed=1)), first)
 
-    def test_predicts_in_input_order_whatever_stands_beside(self):
+    def test_predicts_in_input_order_whatever_stands_beside(self, trained):
         test = toy(6, seed=1) + toy(2, seed=1, length=30)
-        student = self.fitted(toy(20))
-        alone = np.concatenate([student.predict_proba([document]) for document in test])
-        np.testing.assert_allclose(student.predict_proba(test), alone, atol=1e-5)
+        alone = np.concatenate([trained.predict_proba([document]) for document in test])
+        np.testing.assert_allclose(trained.predict_proba(test), alone, atol=1e-5)
 
     def test_is_an_estimator(self):
         student = self.make(seed=3)
@@ -206,10 +211,9 @@ class SpanContract:
         with pytest.raises(NotFittedError):
             student.predict(toy(1))
 
-    def test_places_cannot_be_made_from_probabilities(self):
-        student = self.fitted(toy(5))
+    def test_places_cannot_be_made_from_probabilities(self, trained):
         with pytest.raises(ValueError, match="spans cannot be made"):
-            student.decode(np.ones((1, 2)))
+            trained.decode(np.ones((1, 2)))
 
     def test_wrong_answers_are_refused(self):
         with pytest.raises(ValueError, match="answers has 1 entries for 2 documents"):
@@ -226,14 +230,14 @@ class SpanContract:
         np.testing.assert_array_equal(loaded.thresholds_, student.thresholds_)
         assert loaded.get_params() | {"encoder": 0, "c": 0} == student.get_params() | {"encoder": 0, "c": 0}
 
-    def test_damaged_weights_are_refused(self):
+    def test_damaged_weights_are_refused(self, trained):
         import hashlib
         import json
 
         from safetensors.numpy import load_file, save
 
         folder = self.tmp_path / "s"
-        self.fitted(toy(5)).save(folder)
+        trained.save(folder)
         arrays = load_file(folder / "model.safetensors")
         del arrays["understudy.whole_words"]
         content = save(arrays)

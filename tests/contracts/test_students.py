@@ -95,11 +95,17 @@ class StudentContract:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def trained_folder(cls, tiny_bert, tmp_path_factory):
+    def trained(cls, tiny_bert):
+        """One student of the toy texts for all tests that leave it as it is."""
         case = cls()
         case.model = str(tiny_bert)
+        return case.fitted()
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def trained_folder(cls, trained, tmp_path_factory):
         folder = tmp_path_factory.mktemp("trained") / "student"
-        case.fitted().save(folder)
+        trained.save(folder)
         return folder
 
     @pytest.fixture
@@ -112,9 +118,9 @@ class StudentContract:
         task = task or task_with("plus", "minus", "none")
         return self.make(task).fit(documents, np.eye(len(task.labels))[columns], **arguments)
 
-    def test_learns_a_separable_task_with_columns_in_codebook_order(self):
+    def test_learns_a_separable_task_with_columns_in_codebook_order(self, trained):
         documents, columns = toy(seed=1)
-        probabilities = self.fitted().predict_proba(documents)
+        probabilities = trained.predict_proba(documents)
         assert probabilities.shape == (90, 3)
         assert np.mean(probabilities.argmax(axis=1) == columns) > 0.95
         np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-9)
@@ -133,11 +139,7 @@ class StudentContract:
         assert student.score(documents, targets) > 0.9
         assert {student.predict(documents)[i] for i in (0, 30, 60)} == {("kind", "rude"), ("rude",), ()}
 
-    def test_the_same_seed_gives_the_same_student(self):
-        documents, _ = toy(5)
-        np.testing.assert_array_equal(self.fitted().predict_proba(documents), self.fitted().predict_proba(documents))
-
-    def test_no_global_randomness_is_used_or_moved(self):
+    def test_the_same_seed_gives_the_same_student_and_no_global_randomness_is_used_or_moved(self, trained):
         import torch
 
         torch.manual_seed(5)
@@ -145,27 +147,25 @@ class StudentContract:
         expected = torch.rand(1).item(), np.random.random()
         torch.manual_seed(5)
         np.random.seed(5)
-        first = self.fitted().predict_proba(toy(3)[0])
+        again = self.fitted().predict_proba(toy(5)[0])
         assert (torch.rand(1).item(), np.random.random()) == expected
-        np.testing.assert_array_equal(self.fitted().predict_proba(toy(3)[0]), first)
+        np.testing.assert_array_equal(again, trained.predict_proba(toy(5)[0]))
 
-    def test_predicts_in_input_order_whatever_stands_beside(self):
+    def test_predicts_in_input_order_whatever_stands_beside(self, trained):
         documents, _ = toy(5)
-        student = self.fitted()
-        together = student.predict_proba(documents)
-        alone = np.concatenate([student.predict_proba([document]) for document in documents])
+        together = trained.predict_proba(documents)
+        alone = np.concatenate([trained.predict_proba([document]) for document in documents])
         np.testing.assert_allclose(together, alone, atol=1e-5)
         assert np.ptp(together, axis=0).max() > 0.5
 
-    def test_ugly_texts_have_finite_probabilities(self):
+    def test_ugly_texts_have_finite_probabilities(self, trained):
         texts = ["", " ", "\x00", "\ud800", "a" * 5000, "very " * 500, "是\u202e"]
-        probabilities = self.fitted().predict_proba([Document(str(i), text) for i, text in enumerate(texts)])
+        probabilities = trained.predict_proba([Document(str(i), text) for i, text in enumerate(texts)])
         assert np.isfinite(probabilities).all()
 
-    def test_no_document_gives_no_row(self):
-        student = self.fitted()
-        assert student.predict_proba([]).shape == (0, 3)
-        assert student.predict([]) == []
+    def test_no_document_gives_no_row(self, trained):
+        assert trained.predict_proba([]).shape == (0, 3)
+        assert trained.predict([]) == []
 
     def test_is_an_estimator(self):
         student = self.make(task_with("plus", "minus", "none"), seed=3)
@@ -201,15 +201,15 @@ class StudentContract:
         learned = set(vars(student)) - known
         assert {name for name in learned if not name.startswith("_") and not name.endswith("_")} == set()
 
-    def test_fitting_again_forgets_and_predicting_changes_nothing(self):
+    def test_fitting_again_forgets_and_predicting_changes_nothing(self, trained):
         """check_fit_idempotent, check_dict_unchanged, check_methods_subset_invariance."""
         documents, _ = toy(6)
-        student = self.fitted()
-        first = student.predict_proba(documents)
-        state = {name: id(value) for name, value in vars(student).items()}
-        np.testing.assert_allclose(student.predict_proba(documents[3:9]), first[3:9], atol=1e-6)
-        assert {name: id(value) for name, value in vars(student).items()} == state
-        student.fit(toy(4, seed=9)[0], np.eye(3)[(toy(4, seed=9)[1] + 1) % 3])
+        first = trained.predict_proba(documents)
+        state = {name: id(value) for name, value in vars(trained).items()}
+        np.testing.assert_allclose(trained.predict_proba(documents[3:9]), first[3:9], atol=1e-6)
+        assert {name: id(value) for name, value in vars(trained).items()} == state
+        student = self.make(trained.task).fit(toy(4, seed=9)[0], np.eye(3)[(toy(4, seed=9)[1] + 1) % 3])
+        student.predict_proba(documents)
         shown, columns = toy()
         again = student.fit(shown, np.eye(3)[columns]).predict_proba(documents)
         np.testing.assert_array_equal(again, first)
@@ -285,15 +285,14 @@ class StudentContract:
         student = self.make(task_with("a", "b")).fit(documents, np.tile([0.7, 0.3], (60, 1)))
         np.testing.assert_allclose(student.predict_proba(documents), np.tile([0.7, 0.3], (60, 1)), atol=0.1)
 
-    def test_thresholds_decide(self):
-        student = self.fitted(task_with("plus", "minus", "none"))
+    def test_thresholds_decide(self, trained):
         two = self.make(task_with("yes", "no", positive="yes")).fit(toy()[0][:60], np.eye(2)[toy()[1][:60]])
         assert set(two.set_thresholds(np.array([0.0, np.nan])).predict(toy()[0])) == {"yes"}
         assert set(two.set_thresholds(np.array([1.0, np.nan])).predict(toy()[0])) == {"no"}
         with pytest.raises(ValueError, match=r"shape \(2,\), expected \(3,\)"):
-            student.set_thresholds(np.array([0.5, 0.5]))
+            trained.set_thresholds(np.array([0.5, 0.5]))
         with pytest.raises(ValueError, match=r"\[0, 1\]"):
-            student.set_thresholds(np.array([0.5, 2.0, np.nan]))
+            trained.set_thresholds(np.array([0.5, 2.0, np.nan]))
 
     def test_progress_is_told_to_the_end(self):
         steps = []
@@ -314,24 +313,23 @@ class StudentContract:
         assert loaded.get_params() | {"encoder": 0, "c": 0} == student.get_params() | {"encoder": 0, "c": 0}
         assert loaded.predict(documents) == student.predict(documents)
 
-    def test_saving_again_replaces_the_student_whole(self):
+    def test_saving_again_replaces_the_student_whole(self, trained):
         folder = self.tmp_path / "student"
-        self.fitted().save(folder, {"run": 1})
+        trained.save(folder, {"run": 1})
         (folder / "arm.json").write_text("stale")
-        self.fitted().save(folder, {"run": 2})
+        trained.save(folder, {"run": 2})
         assert json.loads((folder / "understudy-student.json").read_text())["about"] == {"run": 2}
         assert not (folder / "arm.json").exists()
         assert [path.name for path in self.tmp_path.iterdir()] == ["student"]
 
-    def test_another_folder_is_never_replaced(self):
+    def test_another_folder_is_never_replaced(self, trained):
         (self.tmp_path / "thesis.txt").write_text("all of it")
         with pytest.raises(UserError, match="is not a student"):
-            self.fitted().save(self.tmp_path)
+            trained.save(self.tmp_path)
         assert (self.tmp_path / "thesis.txt").read_text() == "all of it"
 
-    def test_the_file_says_what_the_student_is(self):
-        task = task_with("plus", "minus", "none")
-        self.fitted(task).save(self.tmp_path / "s", {"teacher": "someone"})
+    def test_the_file_says_what_the_student_is(self, trained):
+        trained.save(self.tmp_path / "s", {"teacher": "someone"})
         stored = json.loads((self.tmp_path / "s" / "understudy-student.json").read_text())
         assert (stored["version"], stored["kind"], stored["labels"]) == (1, self.kind, ["plus", "minus", "none"])
         assert stored["codebook"]["labels"][0]["name"] == "plus"
