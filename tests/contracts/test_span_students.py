@@ -124,15 +124,15 @@ class SpanContract:
         assert np.all(student.predict_proba(documents)[:, 1] == 0)
 
     def test_repeated_answers_teach_doubt(self):
-        documents = [Document(str(i), "the cat") for i in range(160)]
+        documents = [Document(str(i), "the cat") for i in range(80)]
         cat = (Span(4, 7, "animal", "cat"),)
-        student = self.fitted(documents, answers=[(cat, cat, cat, ())] * 160)
+        student = self.fitted(documents, answers=[(cat, cat, cat, ())] * 80)
         assert student.predict_proba(documents[:1])[0, 0] == pytest.approx(0.75, abs=0.12)
 
     def test_uncertain_words_can_be_left_out(self):
-        documents = [Document(str(i), "the cat was red") for i in range(160)]
+        documents = [Document(str(i), "the cat was red") for i in range(80)]
         cat, red = Span(4, 7, "animal", "cat"), Span(12, 15, "colour", "red")
-        answers = [((cat, red), (red,))] * 160  # half of the answers for the cat
+        answers = [((cat, red), (red,))] * 80  # half of the answers for the cat
         doubting = self.fitted(documents, answers=answers)
         assert doubting.predict_proba(documents[:1])[0, 0] == pytest.approx(0.5, abs=0.15)
         sure = self.make().set_params(min_share=0.6)
