@@ -49,13 +49,13 @@ class SpanStudent(Student):
         Spans of a label whose probability is below its threshold are left out.
         """
         self._refuse_unfitted()
-        values: list[Value] = []
+        tags, values = self.tags, list[Value]()
         present = np.zeros((len(documents), len(self.task.labels)))
         for first in range(0, len(documents), TEXTS_AT_ONCE):
             part = documents[first : first + TEXTS_AT_ONCE]
             for document, words, found in zip(part, *self._found(part), strict=True):
-                present[len(values)] = self._presence(found)
-                values.append(self._spans(document, words, found, present[len(values)]))
+                present[len(values)] = _presence(tags, found)
+                values.append(self._spans(document, words, tags.decode(found), present[len(values)]))
         return Labelled(values, present)
 
     def token_scores(self, documents: Sequence[Document]) -> list[FloatArray]:
@@ -87,15 +87,11 @@ class SpanStudent(Student):
         read = read_words(self._tokens(), [document.text for document in documents], is_whole=self.is_whole_)
         return read, self._word_probabilities(read)
 
-    def _presence(self, found: FloatArray) -> FloatArray:
-        """Shape (K,): ``1 - prod(1 - p)``, p the probability that a span of that label starts at a word."""
-        return np.asarray(1 - np.prod(1 - np.clip(self.tags.starts(found), 0, 1), axis=0))
-
-    def _spans(self, document: Document, words: Words, found: FloatArray, present: FloatArray) -> Value:
+    def _spans(self, document: Document, words: Words, found: Sequence[TaggedSpan], present: FloatArray) -> Value:
         is_likely = ~(present < self.thresholds_)
         spans = [
             (int(words.starts[first]), int(words.ends[last - 1]), column)
-            for first, last, column in self.tags.decode(found)
+            for first, last, column in found
             if is_likely[column]
         ]
         labels = self.task.labels
@@ -123,6 +119,11 @@ class SpanStudent(Student):
     def _tagged(self, words: Words, said: Value) -> list[TaggedSpan]:
         column = {label: number for number, label in enumerate(self.task.labels)}
         return [(*words.covered(span.start, span.end), column[span.label]) for span in _spans_of(said)]
+
+
+def _presence(tags: TagScheme, found: FloatArray) -> FloatArray:
+    """Shape (K,): ``1 - prod(1 - p)``, p the probability that a span of that label starts at a word."""
+    return np.asarray(1 - np.prod(1 - np.clip(tags.starts(found), 0, 1), axis=0))
 
 
 def has_whole_words(examples: Examples) -> bool:
