@@ -223,6 +223,29 @@ def linear_weights(
 
     Parameters
     ----------
+    others : as of `linear_scores`.
+
+    Returns
+    -------
+    array of shape (n,), each >= 0
+        Sums to 1, or all 0 if every example pulls against gold.
+    """
+    scores = linear_scores(residuals, features, gold_residuals, gold_features, has_intercept=has_intercept)
+    return np.asarray(normalised(torch.from_numpy(scores)), dtype=np.float64)
+
+
+def linear_scores(
+    residuals: FloatArray,
+    features: FloatArray,
+    gold_residuals: FloatArray,
+    gold_features: FloatArray,
+    *,
+    has_intercept: bool = True,
+) -> FloatArray:
+    """Product of each training decision's gradient and the gold loss's, of a linear classifier with cross-entropy.
+
+    Parameters
+    ----------
     residuals : array of shape (n, k)
         Predicted probability minus target (hard or soft) per label.
     features : array of shape (n, d)
@@ -231,15 +254,14 @@ def linear_weights(
 
     Returns
     -------
-    array of shape (n,), each >= 0
-        Sums to 1, or all 0 if every example pulls against gold.
+    array of shape (n,); positive: the decision pulls where gold pulls
     """
     arrays = (residuals, features, gold_residuals, gold_features)
     _check_rows(residuals, features, "training")
     _check_rows(gold_residuals, gold_features, "gold")
     delta, h, gold_delta, gold_h = (torch.from_numpy(np.ascontiguousarray(a, dtype=np.float64)) for a in arrays)
     scores = _head_scores(delta, h, gold_delta / len(gold_delta), gold_h, (1.0, float(has_intercept)))
-    return np.asarray(normalised(scores), dtype=np.float64)
+    return np.asarray(scores, dtype=np.float64)
 
 
 def normalised(scores: Tensor) -> Tensor:
@@ -431,7 +453,7 @@ def _head_scores(
     """Gradient products of one linear layer; deltas (n, ..., k) of the loss at its output, features (n, ..., d)."""
     k, d = delta.shape[-1], features.shape[-1]
     gold_delta, gold_features = gold_delta.reshape(-1, k), gold_features.reshape(-1, d)
-    through_weight = ((delta @ (gold_delta.T @ gold_features)) * features).flatten(1).sum(1)
+    through_weight = (delta * (features @ (gold_features.T @ gold_delta))).flatten(1).sum(1)
     through_bias = (delta @ gold_delta.sum(0)).reshape(len(delta), -1).sum(1)
     return rates[0] * through_weight + rates[1] * through_bias
 

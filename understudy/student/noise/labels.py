@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from understudy.student.noise.decisions import Layers
+
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
@@ -25,6 +27,7 @@ class NoisyLabels:
     consistency : shape (n,), in [0, 1], the share of answers asked for that are equal to the given label.
     trust : shape (n,), in [0, 1], probability that the given label is right.
     is_exclusive : whether exactly one label holds.
+    words : of spans, what is decided at the words of each text; None where a text is decided about as a whole.
     """
 
     vectors: FloatArray
@@ -33,6 +36,7 @@ class NoisyLabels:
     consistency: FloatArray
     trust: FloatArray
     is_exclusive: bool
+    words: Layers | None = None
 
     def __post_init__(self) -> None:
         n, n_labels = self.given.shape
@@ -85,10 +89,12 @@ class Human:
     ----------
     vectors : shape (m, d), as those of the noisy labels.
     targets : shape (m, K), 0 or 1.
+    words : likewise.
     """
 
     vectors: FloatArray
     targets: FloatArray
+    words: Layers | None = None
 
 
 def normalised(targets: FloatArray, *, is_exclusive: bool) -> FloatArray:

@@ -136,7 +136,7 @@ def _early_learning(known: Known) -> Lesson:
 def _reweighting(known: Known) -> Lesson:
     if known.human is None:
         raise ValueError("reweighting needs human labels.")
-    return known.labels.as_given().with_weights(reweighted(known.labels, known.human))
+    return known.labels.as_given().with_weights(reweighted(known.labels, known.human).weights)
 
 
 RECIPES: dict[str, Recipe] = {

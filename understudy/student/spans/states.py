@@ -18,7 +18,7 @@ DEPTH = 2 / 3
 """Of the layer, as a share of all: the last ones of a sentence encoder know the text and forget the word."""
 
 NEIGHBOURS = (0, -1, 1)
-"""Whose states stand side by side; 0 outside of the text."""
+"""Whose states stand side by side, the word's own first; 0 outside of the text."""
 
 
 class WordStates:
