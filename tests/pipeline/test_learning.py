@@ -93,6 +93,7 @@ def test_the_report_shows_every_round_and_refuses_shares_of_chosen_texts(project
     (pos, neg) = stored["learning"]["shares"]
     assert pos["share"] + neg["share"] == pytest.approx(1.0)
     assert pos["low"] <= 0.5 <= pos["high"]
+    assert "these figures are too good" not in page
     with pytest.raises(UserError, match="cannot say how the pool is"):
         project.open().estimate(Questions())
 
@@ -370,3 +371,10 @@ def test_labels_cannot_be_weighed_without_gold_dev(project):
     project.settings |= {"learn.reweight": "true", "gold.dev": "0"}
     with pytest.raises(UserError, match=r"`learn.reweight` needs gold dev"):
         project.open().learn()
+
+
+def test_the_report_calls_figures_too_good_where_gold_dev_weighed_the_labels(project):
+    project.settings |= {"learn.reweight": "true"}
+    result = project.open().run()
+    assert result.data.learning.dev_taught
+    assert "these figures are too good" in Path(result.report).read_text(encoding="utf-8")

@@ -346,12 +346,15 @@ class LearningCurve:
     stopped : why it ended; "" while it has not.
     fell_back_at : number of the first round that drew by lot because choosing did not pay; None if none did.
     shares : of every label in the pool.
+    dev_taught : whether the students of the rounds took weights of labels or the end of their training from gold dev,
+        which makes their figures on it too good.
     """
 
     rounds: tuple[LearningRound, ...]
     stopped: str
     fell_back_at: int | None
     shares: tuple[PoolShare, ...] = ()
+    dev_taught: bool = False
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from understudy.report.data import PayoffTest
 
 if TYPE_CHECKING:
     from understudy.pipeline.project import Project
-    from understudy.settings import StudentSettings
+    from understudy.settings import Settings, StudentSettings
     from understudy.student import Student
 
 STOP_SET = 2000
@@ -39,6 +39,12 @@ Codes = NDArray[np.integer] | NDArray[np.bool_]
 
 LEARN_IN_STEPS = ("encoder", "decoder-lora")
 """Students that weigh each batch of labels while they train."""
+
+
+def learns_from_dev(settings: Settings) -> bool:
+    """Whether the students of the rounds take weights of labels or the end of their training from gold dev."""
+    kind = settings.student.kind if settings.learn.student == "same" else settings.learn.student
+    return settings.learn.reweight or kind in LEARN_IN_STEPS
 
 
 @dataclass(frozen=True)
@@ -104,16 +110,13 @@ class School:
         Raises
         ------
         UserError
-            If labels shall be weighed and there is no gold dev, or the student tags words in one go.
+            If labels shall be weighed and there is no gold dev.
         """
         project = self.project
         if not project.settings.learn.reweight or self._student_settings.kind in LEARN_IN_STEPS:
             return None
-        if not self.dev or project.task.marks_spans:
-            raise UserError(
-                "`learn.reweight` needs gold dev texts, and for spans a student that is trained in steps.",
-                'Label texts for gold dev, set `student.kind = "encoder"`, or turn it off.',
-            )
+        if not self.dev:
+            raise UserError("`learn.reweight` needs gold dev texts.", "Label texts for gold dev, or turn it off.")
         return _reweighted(project, lessons, self.dev)
 
     @cached_property
@@ -201,11 +204,13 @@ class School:
 def _reweighted(project: Project, lessons: TrainingSet, dev: Sequence[Document]) -> NDArray[np.float64]:
     """Weights of labels by whether they pull where the human labels of gold dev pull, shape (n,), mean 1."""
     from understudy.student.noise import RECIPES, Human, Known, NoisyLabels
+    from understudy.student.spans.decisions import word_decisions
 
     def encoded(documents: Sequence[Document]) -> NDArray[np.float64]:
         return project.encoder.encode([document.text for document in documents]).astype(np.float64)
 
-    alike = np.ones(len(lessons.documents))
+    alike, gold = np.ones(len(lessons.documents)), human_set(project, dev)
+    words, gold_words = word_decisions(project.settings.student, project.task, project.encoder, lessons, gold)
     labels = NoisyLabels(
         vectors=encoded(lessons.documents),
         given=project.task.encode([project.task.vote(said).value for said in lessons.answers]),
@@ -213,6 +218,7 @@ def _reweighted(project: Project, lessons: TrainingSet, dev: Sequence[Document])
         consistency=alike,
         trust=alike,
         is_exclusive=project.task.is_exclusive,
+        words=words,
     )
-    human = Human(encoded(dev), human_set(project, dev).targets)
+    human = Human(encoded(dev), gold.targets, gold_words)
     return RECIPES["reweighting"].teach(Known(labels, human, 1.0, np.random.default_rng(0))).weights
