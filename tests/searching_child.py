@@ -1,11 +1,13 @@
-"""Searches settings in a process that dies by SIGKILL in the middle of a training run.
+"""Searches settings in processes that die by SIGKILL in the middle of a training run.
 
-``python searching_child.py FOLDER ENCODER_FOLDER METHOD N``: N runs end, the next one is killed when it has learned.
+``python searching_child.py FOLDER ENCODER_FOLDER N METHOD...``: for each method, a forked child searches in the folder
+of its name; N runs end, the next one is killed when it has learned. Prints the children's exit statuses.
 """
 
 import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 from small_project import SmallProject
@@ -34,8 +36,8 @@ def search(project):
     return searching.search(project, next(iter(plan_arms(project))))
 
 
-def main(folder, encoder, method, n):
-    learn, n_left = searching.fit_on, int(n)
+def search_until_killed(project, n):
+    learn, n_left = searching.fit_on, n
 
     def fit_on(*arguments):
         nonlocal n_left
@@ -46,7 +48,18 @@ def main(folder, encoder, method, n):
         return student
 
     searching.fit_on = fit_on
-    search(project_in(folder, encoder, method))
+    search(project)
+
+
+def main(folder, encoder, n, *methods):
+    with tempfile.TemporaryDirectory() as warm_up:
+        search(project_in(warm_up, encoder, "grid"))  # so that children need not import anything
+    for method in methods:
+        child = os.fork()
+        if child == 0:
+            search_until_killed(project_in(Path(folder, method), encoder, method), int(n))
+            os._exit(0)
+        sys.stdout.write(f"{os.waitpid(child, 0)[1]}\n")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """A search that is killed in a training run: finished runs stand, the others follow, the same values win."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -13,20 +14,31 @@ from understudy.pipeline import searching
 from understudy.pipeline.arms import plan_arms
 
 CHILD = Path(__file__).parents[1] / "searching_child.py"
+METHODS = ("grid", "tpe")
 N_ENDED = 3
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
+
+
+@pytest.fixture(scope="module")
+def killed(tiny_bert, tmp_path_factory):
+    """A folder with a project per method, whose search was killed."""
+    folder = tmp_path_factory.mktemp("killed")
+    command = [sys.executable, CHILD, folder, tiny_bert, N_ENDED, *METHODS]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    ended = subprocess.run([*map(str, command)], check=True, stdout=-1, text=True, env=environment)
+    assert [*map(int, ended.stdout.split())] == [signal.SIGKILL] * len(METHODS)
+    return folder
 
 
 def without_times(found):
     return replace(found, trials=tuple(replace(trial, train_s=0.0) for trial in found.trials))
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
-@pytest.mark.parametrize("method", ["grid", "tpe"])
-def test_a_killed_search_goes_on_where_it_was(tmp_path, tiny_bert, monkeypatch, method):
+@pytest.mark.parametrize("method", METHODS)
+def test_a_killed_search_goes_on_where_it_was(killed, tmp_path, tiny_bert, monkeypatch, method):
     """Three of six runs ended: the first combination, and one run of the second."""
-    command = [sys.executable, str(CHILD), str(tmp_path / "killed"), str(tiny_bert), method, str(N_ENDED)]
-    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
-    project = project_in(tmp_path / "killed", tiny_bert, method)
+    project = project_in(killed / method, tiny_bert, method)
     assert n_trials(project) == N_ENDED
 
     seen, learn = [], searching.fit_on

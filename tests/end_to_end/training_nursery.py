@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,8 @@ def train(model, folder, point):
 def main():
     torch.set_num_threads(1)
     model = sys.argv[1]
+    with tempfile.TemporaryDirectory() as folder:
+        train(model, Path(folder), 0)  # so that children need not import anything
     for line in sys.stdin:
         folder, point = line.split()
         child = os.fork()
