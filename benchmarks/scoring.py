@@ -36,6 +36,7 @@ from understudy.embedding import bundled_folder
 from understudy.pipeline.cascading import cascade_bound
 from understudy.student import EncoderStudent
 from understudy.student.cascade import CascadeStudent, margins
+from understudy.student.fine_tuned import FineTunedStudent
 from understudy.student.forms import FORMS, Form, in_form
 
 MORE_SETS = ("media_bias_babe", "global_warming_stance", "mr_sentiment", "css_media_ideology")
@@ -67,7 +68,8 @@ def main() -> None:
         store(student, Path(folder))
         best = fastest_batch_size(Path(folder), texts[: max(64, len(texts) // 10)])
         theirs = {"pipeline": by_pipeline(Path(folder), best), "pipeline default": by_pipeline(Path(folder), None)}
-        seconds, cpu_seconds, labels = timed({**theirs, **ours}, texts, given.rounds)
+        seconds, cpu_seconds, parts = timed({**theirs, **ours}, texts, given.rounds)
+    labels = {side: np.concatenate(found) for side, found in parts.items()}
     for name, taken in seconds.items():
         agreement = np.mean(labels[name] == labels["torch"])
         speed = len(texts) / sum(taken)
@@ -96,11 +98,13 @@ def ratio(theirs: list[float], ours: list[float]) -> float:
     return statistics.median(a / b for a, b in zip(theirs, ours, strict=True))
 
 
-def timed(sides: dict[str, Label], texts: Sequence[str], n_rounds: int) -> tuple[Seconds, Seconds, dict[str, Labels]]:
-    """Seconds by the clock and of the processor, by side and round, and labels in the order of the rounds."""
+def timed(
+    sides: dict[str, Callable[[Sequence[Any]], Any]], texts: Sequence[Any], n_rounds: int
+) -> tuple[Seconds, Seconds, dict[str, list[Any]]]:
+    """Seconds by the clock and of the processor, and labels, by side and round."""
     seconds: Seconds = {side: [] for side in sides}
     cpu_seconds: Seconds = {side: [] for side in sides}
-    labels: dict[str, list[Labels]] = {side: [] for side in sides}
+    labels: dict[str, list[Any]] = {side: [] for side in sides}
     for label in sides.values():
         label(texts[:8])
     for number in range(n_rounds):
@@ -110,7 +114,7 @@ def timed(sides: dict[str, Label], texts: Sequence[str], n_rounds: int) -> tuple
             labels[side].append(sides[side](part))
             seconds[side].append(time.perf_counter() - started)
             cpu_seconds[side].append(time.process_time() - cpu_started)
-    return seconds, cpu_seconds, {side: np.concatenate(found) for side, found in labels.items()}
+    return seconds, cpu_seconds, labels
 
 
 def bound_of(student: EncoderStudent, texts: Sequence[str]) -> float:
@@ -182,7 +186,7 @@ def mixed_lengths(n: int) -> list[str]:
     return [texts[order[i % len(order)]] for i in range(n)]
 
 
-def store(student: EncoderStudent, folder: Path) -> None:
+def store(student: FineTunedStudent, folder: Path) -> None:
     """As other libraries read it."""
     from transformers import PreTrainedTokenizerFast
 

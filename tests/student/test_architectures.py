@@ -18,9 +18,10 @@ from transformers import (
 
 from understudy.codebook import Codebook, Label, task_of
 from understudy.embedding import quiet_transformers
-from understudy.records import Document
+from understudy.records import Document, Span
 from understudy.student import EncoderStudent, load_student
 from understudy.student.forms import in_form
+from understudy.student.spans.tagger import EncoderTagger
 
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>"]
 WORDS = ["good", "great", "bad", "awful", "the", "film", "was", "very", "not"]
@@ -110,3 +111,17 @@ def test_the_exported_form_answers_the_same(fitted):
     documents = [*DOCUMENTS, Document("e", ""), Document("l", "not " * 30)]
     found = in_form(fitted, "onnx", n_threads=2).predict_proba(documents)
     np.testing.assert_allclose(found, fitted.predict_proba(documents), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", list(ARCHITECTURES))
+def test_a_tagger_on_it_answers_the_same_when_exported(name, tmp_path):
+    """Scores at every token, in texts of one window and of several."""
+    task = task_of(Codebook(kind="entities", labels=(Label(name="word"),)))
+    documents = [Document(d.id, d.text, (Span(4, 8, "word", "film"),)) for d in DOCUMENTS]
+    student = EncoderTagger(task, tiny(tmp_path, name), learning_rate=1e-3, epochs=1, max_tokens=16, precision="fp32")
+    student.fit(documents, np.ones((32, 1)))
+    asked = [*documents, Document("e", ""), Document("l", "not film " * 20)]
+    exported = in_form(student, "onnx", n_threads=2)
+    for ours, theirs in zip(exported.token_scores(asked), student.token_scores(asked), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    assert exported.predict(asked) == student.predict(asked)
