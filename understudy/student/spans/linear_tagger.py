@@ -1,8 +1,8 @@
-"""The CPU's student of spans: logistic regression on frozen states and spelling of words, legally decoded."""
+"""The CPU's student of spans: logistic regression on frozen states or spelling of words, or both, legally decoded."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
@@ -31,6 +31,7 @@ from understudy.student.logistic import (
 from understudy.student.ngrams import FILE
 from understudy.student.regression import paired_gain
 from understudy.student.side_by_side import SideBySide
+from understudy.student.spans.lexicon import entries
 from understudy.student.spans.shared import SpanStudent, certain, has_whole_words, read_state, state_array
 from understudy.student.spans.spelling import Spelling, learn_spelling, restored_spelling
 from understudy.student.spans.states import WordStates
@@ -89,7 +90,8 @@ class LinearTagger(SpanStudent):
     folds, c : of the cross-validation that chooses C, over texts of at most `MOST_TO_SEARCH` words together.
     seed : of the folds and of those texts.
     ngrams : whether the spelling of words stands beside the states; ``auto`` decides by the held-out loss of the same
-        folds, and joins it where it falls by more than its standard error.
+        folds: it joins spelling where the loss falls by more than its standard error, and then leaves out states
+        without which it does not rise by more than that, as those of an encoder that cannot read the language.
     max_terms : most features of spelling.
     scheme, min_share : see the settings.
 
@@ -97,12 +99,14 @@ class LinearTagger(SpanStudent):
     ----------
     layers_ : the regression of each layer of tags; its columns are the states', then the spelling's.
     spelling_ : the features of spelling, or None without.
+    reads_states_ : whether the encoder's states are used.
     """
 
     kind: ClassVar[str] = "linear"
 
     layers_: tuple[Logistic, ...]
     spelling_: Spelling | None
+    reads_states_: bool
 
     def __init__(
         self,
@@ -148,24 +152,44 @@ class LinearTagger(SpanStudent):
         targets = np.concatenate(certain(shares, self.min_share))
         text = np.repeat(np.arange(len(read)), [len(words) for words in read])
         weights = np.asarray(examples.weights, dtype=np.float64)[text]
-        tried = []
+
+        def described(features: Features) -> list[_Layer]:
+            return [self._layer(features, targets[:, layer], weights, text) for layer in range(len(self.tags.layers))]
+
         with threadpool_limits(limits=1, user_api="blas"):
-            for spelling, features in self._choices(read, states):
-                layers = [
-                    self._layer(features, targets[:, layer], weights, text) for layer in range(len(self.tags.layers))
-                ]
-                tried.append((spelling, layers))
-            self.spelling_, layers = tried[-1] if len(tried) == 1 or _gains(tried[0][1], tried[1][1]) else tried[0]
+            layers = self._chosen(states, self._spelt(read, shares, states), described)
             self.layers_ = tuple(layer.fitted() for layer in layers)
 
-    def _choices(self, read: Sequence[Words], states: FloatArray) -> Iterator[tuple[Spelling | None, Features]]:
-        """What words may be described by: their states alone, with their spelling, or either."""
-        if self.ngrams is not True:
-            yield None, states
-        if self.ngrams is not False:
-            length = float(np.sqrt((states**2).sum(axis=1)).mean())
-            spelling = learn_spelling(read, self.max_terms).balanced(read, length)
-            yield spelling, SideBySide(states, spelling.features(read))
+    def _spelt(self, read: Sequence[Words], shares: Sequence[FloatArray], states: FloatArray) -> Any:
+        """The spelling of the training words, as sparse features as long as their states; None if it is not wanted."""
+        self.spelling_ = None
+        if self.ngrams is False:
+            return None
+        own = [
+            entries(words, self.tags.decode(said))
+            for words, said in zip(read, certain(shares, self.min_share), strict=True)
+        ]
+        length = float(np.sqrt((states**2).sum(axis=1)).mean())
+        self.spelling_ = learn_spelling(read, own, self.max_terms).balanced(read, own, length)
+        return self.spelling_.features(read, own)
+
+    def _chosen(
+        self, states: FloatArray, spelt: Any, described: Callable[[Features], Sequence[_Layer]]
+    ) -> Sequence[_Layer]:
+        """The layers with states, spelling or both, whichever says best of words that were held out."""
+        self.reads_states_ = True
+        if spelt is None:
+            return described(states)
+        joined = described(SideBySide(states, spelt))
+        if self.ngrams is True:
+            return joined
+        plain = described(states)
+        if not _gains(plain, joined):
+            self.spelling_ = None
+            return plain
+        alone = described(spelt)
+        self.reads_states_ = _gains(alone, joined)
+        return joined if self.reads_states_ else alone
 
     def _layer(self, features: Features, targets: FloatArray, weights: FloatArray, text: IntArray) -> _Layer:
         counts = targets.sum(axis=1) > 0
@@ -188,11 +212,19 @@ class LinearTagger(SpanStudent):
         return WordStates(self.encoder).tokens
 
     def _word_probabilities(self, read: Sequence[Words]) -> list[FloatArray]:
-        found = []
-        for words, states in zip(read, WordStates(self.encoder).of(read), strict=True):
-            features = states if self.spelling_ is None else SideBySide(states, self.spelling_.features([words]))
-            found.append(np.stack([layer.probabilities(features) for layer in self.layers_], axis=1))
-        return found
+        return [
+            np.stack([layer.probabilities(features) for layer in self.layers_], axis=1)
+            for features in self._features(read)
+        ]
+
+    def _features(self, read: Sequence[Words]) -> Iterator[Features]:
+        """Of each text's words."""
+        spelt = [None if self.spelling_ is None else self.spelling_.features([words]) for words in read]
+        if not self.reads_states_:
+            yield from spelt
+            return
+        for states, own in zip(WordStates(self.encoder).of(read), spelt, strict=True):
+            yield states if own is None else SideBySide(states, own)
 
     def _parameters(self) -> dict[str, Any]:
         parameters = {name: v for name, v in self.get_params(deep=False).items() if name not in ("task", "encoder")}
@@ -215,7 +247,9 @@ class LinearTagger(SpanStudent):
         student.is_whole_ = read_state(arrays)
         spelling = files.texts.get(FILE)
         student.spelling_ = None if spelling is None else restored_spelling(spelling)
-        width = WordStates(student.encoder).width + (student.spelling_.width if student.spelling_ else 0)
+        student.reads_states_ = _reads_states(arrays, student.spelling_)
+        width = WordStates(student.encoder).width if student.reads_states_ else 0
+        width += student.spelling_.width if student.spelling_ else 0
         shape = (len(student.tags.layers), student.tags.n_tags, width)
         student.layers_ = tuple(
             Logistic(coefficients, intercepts, True)
@@ -234,7 +268,12 @@ def _checked(arrays: dict[str, NDArray[Any]], shape: tuple[int, int, int]) -> tu
     return arrays["coefficients"], arrays["intercepts"]
 
 
-def _gains(plain: Sequence[_Layer], spelt: Sequence[_Layer]) -> bool:
-    """Whether spelling lowers the held-out loss by more than its standard error, over the words of all layers."""
-    gain, error = paired_gain(*(np.concatenate([layer.losses() for layer in layers]) for layers in (plain, spelt)))
+def _reads_states(arrays: dict[str, NDArray[Any]], spelling: Spelling | None) -> bool:
+    """Whether stored coefficients are not those of spelling alone."""
+    return spelling is None or "coefficients" not in arrays or arrays["coefficients"].shape[-1] != spelling.width
+
+
+def _gains(fewer: Sequence[_Layer], more: Sequence[_Layer]) -> bool:
+    """Whether more features lower the held-out loss by more than its standard error, over the words of all layers."""
+    gain, error = paired_gain(*(np.concatenate([layer.losses() for layer in layers]) for layers in (fewer, more)))
     return gain > error
