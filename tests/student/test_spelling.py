@@ -183,7 +183,9 @@ def unreadable(n, seed):
     documents = []
     for i in range(n):
         text = " ".join(rng.choice(list("天地玄黄宇宙洪荒"), 6))
-        spans = [Span(at, at + 1, "name", sign) for at, sign in enumerate(text) if sign in "天宇荒" and rng.random() < 0.8]
+        spans = [
+            Span(at, at + 1, "name", sign) for at, sign in enumerate(text) if sign in "天宇荒" and rng.random() < 0.8
+        ]
         documents.append(Document(str(i), text, tuple(spans)))
     return documents
 
@@ -199,4 +201,5 @@ def test_auto_leaves_out_states_that_tell_nothing_more(tiny_bert, tmp_path):
     again = load_student(tmp_path / "student")
     assert isinstance(again, LinearTagger)
     assert not again.reads_states_
+    assert again.lenience_ == student.lenience_ > 0
     assert again.predict(test) == student.predict(test)

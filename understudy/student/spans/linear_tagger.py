@@ -31,6 +31,7 @@ from understudy.student.logistic import (
 from understudy.student.ngrams import FILE
 from understudy.student.regression import paired_gain
 from understudy.student.side_by_side import SideBySide
+from understudy.student.spans.lenience import choose_lenience
 from understudy.student.spans.lexicon import entries
 from understudy.student.spans.shared import SpanStudent, certain, has_whole_words, read_state, state_array
 from understudy.student.spans.spelling import Spelling, learn_spelling, restored_spelling
@@ -57,11 +58,13 @@ class _Layer:
     Attributes
     ----------
     problem : the words that count.
+    words : which of all words those are, ascending.
     rows, folds : those of them among which C is chosen, and the fold of each.
     strength : what was found.
     """
 
     problem: Problem
+    words: IntArray
     rows: IntArray
     folds: IntArray
     strength: Strength
@@ -100,6 +103,7 @@ class LinearTagger(SpanStudent):
     layers_ : the regression of each layer of tags; its columns are the states', then the spelling's.
     spelling_ : the features of spelling, or None without.
     reads_states_ : whether the encoder's states are used.
+    lenience_ : chosen by the F1 of the spans of texts that were held out while C was chosen.
     """
 
     kind: ClassVar[str] = "linear"
@@ -149,7 +153,8 @@ class LinearTagger(SpanStudent):
         if lost:
             self.remarks_ += (f"{lost} training spans were not learned from: no word of their own.",)
         states = np.concatenate(WordStates(self.encoder).of(read, lambda done, total: report(Step(done, total))))
-        targets = np.concatenate(certain(shares, self.min_share))
+        sure = certain(shares, self.min_share)
+        targets = np.concatenate(sure)
         text = np.repeat(np.arange(len(read)), [len(words) for words in read])
         weights = np.asarray(examples.weights, dtype=np.float64)[text]
 
@@ -157,18 +162,17 @@ class LinearTagger(SpanStudent):
             return [self._layer(features, targets[:, layer], weights, text) for layer in range(len(self.tags.layers))]
 
         with threadpool_limits(limits=1, user_api="blas"):
-            layers = self._chosen(states, self._spelt(read, shares, states), described)
+            layers = self._chosen(states, self._spelt(read, sure, states), described)
             self.layers_ = tuple(layer.fitted() for layer in layers)
+        self.lenience_ = self._lenience(layers, sure, examples.weights)
 
     def _spelt(self, read: Sequence[Words], shares: Sequence[FloatArray], states: FloatArray) -> Any:
         """The spelling of the training words, as sparse features as long as their states; None if it is not wanted."""
         self.spelling_ = None
         if self.ngrams is False:
             return None
-        own = [
-            entries(words, self.tags.decode(said))
-            for words, said in zip(read, certain(shares, self.min_share), strict=True)
-        ]
+        tags = self.tags
+        own = [entries(words, tags.decode(said)) for words, said in zip(read, shares, strict=True)]
         length = float(np.sqrt((states**2).sum(axis=1)).mean())
         self.spelling_ = learn_spelling(read, own, self.max_terms).balanced(read, own, length)
         return self.spelling_.features(read, own)
@@ -191,11 +195,26 @@ class LinearTagger(SpanStudent):
         self.reads_states_ = _gains(alone, joined)
         return joined if self.reads_states_ else alone
 
+    def _lenience(self, layers: Sequence[_Layer], shares: Sequence[FloatArray], weights: FloatArray) -> float:
+        """What serves best the spans of the texts among which C was chosen, each as said while it was held out."""
+        ends = np.cumsum([len(each) for each in shares])
+        said, was_held_out = np.zeros((ends[-1], *shares[0].shape[1:])), np.zeros(ends[-1], dtype=np.bool_)
+        said[:, :, 0] = 1
+        for number, layer in enumerate(layers):
+            words, is_known = layer.words[layer.rows], np.isfinite(layer.strength.held_out).all(axis=1)
+            said[words[is_known], number] = layer.strength.held_out[is_known]
+            was_held_out[words[is_known]] = True
+        texts = [i for i, part in enumerate(np.split(was_held_out, ends[:-1])) if part.any()]
+        parts = np.split(said, ends[:-1])
+        tags = self.tags
+        spans = [tags.decode(shares[i]) for i in texts]
+        return choose_lenience(tags, [parts[i] for i in texts], spans, np.asarray(weights)[texts])
+
     def _layer(self, features: Features, targets: FloatArray, weights: FloatArray, text: IntArray) -> _Layer:
         counts = targets.sum(axis=1) > 0
         problem = Problem(features[counts], targets[counts], weights[counts], True)
         rows, folds = self._search(text[counts])
-        return _Layer(problem, rows, folds, choose_c(problem.rows(rows), self.c, folds))
+        return _Layer(problem, np.flatnonzero(counts), rows, folds, choose_c(problem.rows(rows), self.c, folds))
 
     def _search(self, text: IntArray) -> tuple[IntArray, IntArray]:
         """Rows to choose C with, whole texts, and the fold of each."""
@@ -235,6 +254,7 @@ class LinearTagger(SpanStudent):
 
     def _files(self) -> StudentFiles:
         arrays = {"coefficients": np.stack([layer.coefficients for layer in self.layers_])}
+        arrays["lenience"] = np.array([self.lenience_])
         arrays["intercepts"] = np.stack([layer.intercepts for layer in self.layers_])
         texts = {} if self.spelling_ is None else {FILE: self.spelling_.to_json()}
         return StudentFiles(arrays | state_array(is_whole=self.is_whole_), texts)
@@ -250,22 +270,22 @@ class LinearTagger(SpanStudent):
         student.reads_states_ = _reads_states(arrays, student.spelling_)
         width = WordStates(student.encoder).width if student.reads_states_ else 0
         width += student.spelling_.width if student.spelling_ else 0
-        shape = (len(student.tags.layers), student.tags.n_tags, width)
+        _check(arrays, (len(student.tags.layers), student.tags.n_tags, width))
+        student.lenience_ = float(arrays["lenience"][0])
         student.layers_ = tuple(
             Logistic(coefficients, intercepts, True)
-            for coefficients, intercepts in zip(*_checked(arrays, shape), strict=True)
+            for coefficients, intercepts in zip(arrays["coefficients"], arrays["intercepts"], strict=True)
         )
         return student
 
 
-def _checked(arrays: dict[str, NDArray[Any]], shape: tuple[int, int, int]) -> tuple[FloatArray, FloatArray]:
-    for name, expected in {"coefficients": shape, "intercepts": shape[:2]}.items():
+def _check(arrays: dict[str, NDArray[Any]], shape: tuple[int, int, int]) -> None:
+    for name, expected in {"coefficients": shape, "intercepts": shape[:2], "lenience": (1,)}.items():
         if name not in arrays or arrays[name].shape != expected or np.isnan(arrays[name]).any():
             raise UserError(
                 f"model.safetensors: `{name}` is missing, not a number, or not of shape {expected}.",
                 "The student's folder is damaged; train it again.",
             )
-    return arrays["coefficients"], arrays["intercepts"]
 
 
 def _reads_states(arrays: dict[str, NDArray[Any]], spelling: Spelling | None) -> bool:

@@ -34,9 +34,11 @@ class SpanStudent(Student):
     Attributes
     ----------
     is_whole_ : whether words are never cut inside, as training spans say.
+    lenience_ : what O loses in log-odds before tags are decoded.
     """
 
     is_whole_: bool
+    lenience_: float = 0.0
 
     @property
     def tags(self) -> TagScheme:
@@ -55,7 +57,7 @@ class SpanStudent(Student):
             part = documents[first : first + TEXTS_AT_ONCE]
             for document, words, found in zip(part, *self._found(part), strict=True):
                 present[len(values)] = _presence(tags, found)
-                values.append(self._spans(document, words, tags.decode(found), present[len(values)]))
+                values.append(self._spans(document, words, tags.decode(found, self.lenience_), present[len(values)]))
         return Labelled(values, present)
 
     def token_scores(self, documents: Sequence[Document]) -> list[FloatArray]:

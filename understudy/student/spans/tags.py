@@ -98,14 +98,16 @@ class TagScheme:
             lost += without_place
         return found / max(1, len(answers)), lost
 
-    def decode(self, probabilities: FloatArray) -> list[TaggedSpan]:
+    def decode(self, probabilities: FloatArray, lenience: float = 0.0) -> list[TaggedSpan]:
         """The spans of the most probable legal tags.
 
         Parameters
         ----------
         probabilities : shape (n, layers, tags).
+        lenience : what O loses in log-odds first.
         """
         scores = np.log(np.maximum(probabilities, SMALLEST))
+        scores[:, :, 0] -= lenience
         return sorted(span for number in range(len(self.layers)) for span in self._spans(scores[:, number], number))
 
     def starts(self, probabilities: FloatArray) -> FloatArray:
