@@ -35,6 +35,7 @@ from understudy.pipeline.noise_choice import fit_on, held_out_on_dev, judge_reci
 from understudy.pipeline.tuning import tuned_thresholds
 from understudy.pipeline.validation import count_values, headline_of
 from understudy.records import Role
+from understudy.student import Labelled
 from understudy.student.noise import AUTO, RECIPES
 from understudy.study.conversion import Options, make_project
 from understudy.study.public import read_items
@@ -132,19 +133,24 @@ def _trained(lessons: Lessons, method: str) -> dict[str, Any]:
     recipe = None if method == PLAIN else RECIPES[method]
     student = fit_on(lessons, recipe, np.ones(len(dev), dtype=np.bool_))
     learned_dev = recipe is not None and lessons.learns_from_dev(recipe)
-    said = held_out_on_dev(lessons, recipe) if recipe and learned_dev else student.predict_proba(dev)
-    student.set_thresholds(tuned_thresholds(project, said, dev))
+    said = held_out_on_dev(lessons, recipe) if recipe and learned_dev else student.label(dev)
+    student.set_thresholds(tuned_thresholds(project, said.probabilities, dev))
     values = student.predict(project.gold_of(Role.TEST))
-    return {"values": [project.task.to_json(value) for value in values], "dev": said.tolist()}
+    return {"values": [project.task.to_json(value) for value in values], "dev": said.probabilities.tolist()}
 
 
 def _gated(task: Task, seed: int, options: argparse.Namespace, lessons: Lessons) -> dict[str, Any]:
     """What the gate makes of the recipes that `auto` tries."""
     said = {method: _read(task, seed, method, options).get("dev") for method in (PLAIN, *AUTO)}
-    plain = np.array(said[PLAIN])
-    trials = [judge_recipe(lessons, "teacher", name, np.array(said[name]), plain) for name in AUTO if said[name]]
+    plain = _labelled(said[PLAIN])
+    trials = [judge_recipe(lessons, "teacher", name, _labelled(said[name]), plain) for name in AUTO if said[name]]
     judged = with_winner(trials)
     return {"used": used_recipe(judged) or PLAIN, "trials": [asdict(trial) for trial in judged]}
+
+
+def _labelled(probabilities: list[list[float]]) -> Labelled:
+    """What was said about gold dev; the gate decides values from probabilities itself."""
+    return Labelled([], np.array(probabilities))
 
 
 def _read(task: Task, seed: int, method: str, options: argparse.Namespace) -> Any:

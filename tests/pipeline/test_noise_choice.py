@@ -141,7 +141,7 @@ def test_mixed_in_gold_that_is_also_dev_is_held_out(project):
     assert lessons.learns_from_dev(RECIPES["gold-x4"])
     may_learn = np.arange(len(lessons.dev)) % 2 == 0
     taught = lessons.teach(RECIPES["gold-x4"], may_learn)
-    added = taught.documents[len(lessons.drawn.documents) :]
+    added = taught.labels.documents[len(lessons.drawn.documents) :]
     assert added == tuple(document for document, may in zip(lessons.dev, may_learn, strict=True) if may)
     assert taught.weights[-len(added) :].tolist() == [4.0] * len(added)
 

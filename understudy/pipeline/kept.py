@@ -26,6 +26,7 @@ from understudy.report.data import NoiseTrial, SearchResult, SearchTrial
 if TYPE_CHECKING:
     from understudy.pipeline.project import Project
     from understudy.student import Student
+    from understudy.student.reweighting import Distrust
 
 STUDENTS = "students"
 TRAINING = "training"
@@ -118,13 +119,14 @@ class Said:
 
 @dataclass(frozen=True)
 class Run:
-    """One finished training run."""
+    """One finished training run; `distrusted` labels had the least weight in it."""
 
     student: Student
     dev: Said
     test: Said
     thresholds: FloatArray
     dev_f1: float
+    distrusted: tuple[Distrust, ...] = ()
 
 
 def trained_arms(project: Project) -> tuple[tuple[TrainedArm, ...], tuple[str, ...]]:

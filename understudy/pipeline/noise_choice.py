@@ -18,12 +18,13 @@ from understudy.errors import UserError
 from understudy.evaluation import Counts, compare
 from understudy.evaluation.finite import finite_or_none
 from understudy.evaluation.resampling import group_index
-from understudy.pipeline.lessons import Lessons
+from understudy.pipeline.lessons import Lessons, Taught
 from understudy.pipeline.sources import human_set
-from understudy.pipeline.tuning import tuned_thresholds
+from understudy.pipeline.tuning import decided_out_of_fold
 from understudy.pipeline.validation import count_values, headline_of
 from understudy.records import Role, Value
 from understudy.report.data import NoiseTrial
+from understudy.student.base import Labelled
 
 if TYPE_CHECKING:
     from understudy.pipeline.arms import Arm
@@ -39,7 +40,6 @@ LEVEL = 0.90
 FEWEST_LABELS = 2
 PLAIN = "plain"
 
-FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 
@@ -64,8 +64,6 @@ def choose_recipe(project: Project, arm: Arm) -> tuple[NoiseTrial, ...]:
     if not names or arm.human_labels or arm.is_written:
         return ()
     dev = project.gold_of(Role.DEV)
-    if project.task.marks_spans:
-        return tuple(_untried(arm.name, name, "for labels only, not for spans") for name in names)
     if arm.learns(dev) or len(np.unique(group_index([d.group for d in dev], len(dev)))) < FEWEST_UNITS:
         return tuple(
             _untried(arm.name, name, "gold dev has too few texts, or the arm learns from them") for name in names
@@ -84,6 +82,11 @@ def fit_on(lessons: Lessons, recipe: Recipe | None, may_learn: BoolArray, worksp
 
     In the `workspace`, a killed training is gone on with.
     """
+    return fit_taught(lessons, None if recipe is None else lessons.teach(recipe, may_learn), may_learn, workspace)
+
+
+def fit_taught(lessons: Lessons, taught: Taught | None, may_learn: BoolArray, workspace: Path | None = None) -> Student:
+    """A student of what a recipe made of the labels; of the labels as they are if that is None."""
     from understudy.student import make_student
 
     project = lessons.project
@@ -92,25 +95,25 @@ def fit_on(lessons: Lessons, recipe: Recipe | None, may_learn: BoolArray, worksp
     )
     allowed = [lessons.dev[row] for row in np.flatnonzero(may_learn)]
     dev = (allowed, human_set(project, allowed).targets) if allowed else None
-    if recipe is None:
-        drawn = lessons.drawn
-        return student.fit(
-            drawn.documents, drawn.targets, dev=dev, workspace=workspace, answers=drawn.answers,
-            uncertain=drawn.uncertain,
-        )  # fmt: skip
-    taught = lessons.teach(recipe, may_learn)
-    return student.fit(taught.documents, taught.targets, taught.weights, dev=dev, workspace=workspace)
+    labels, weights = (lessons.drawn, None) if taught is None else (taught.labels, taught.weights)
+    return student.fit(
+        labels.documents, labels.targets, weights, dev=dev, workspace=workspace, answers=labels.answers,
+        uncertain=labels.uncertain,
+    )  # fmt: skip
 
 
-def held_out_on_dev(lessons: Lessons, recipe: Recipe) -> FloatArray:
-    """Probabilities for gold dev, shape (n, K), each from a student whose recipe had not seen the text's label."""
+def held_out_on_dev(lessons: Lessons, recipe: Recipe) -> Labelled:
+    """What is said about gold dev, of each text by a student whose recipe had not seen its label."""
     found = np.zeros((len(lessons.dev), len(lessons.project.task.labels)))
+    values: dict[int, Value] = {}
     folds = dev_folds(lessons)
     for fold in np.unique(folds):
         out = folds == fold
-        documents = [lessons.dev[row] for row in np.flatnonzero(out)]
-        found[out] = fit_on(lessons, recipe, ~out).predict_proba(documents)
-    return found
+        rows = np.flatnonzero(out)
+        said = fit_on(lessons, recipe, ~out).label([lessons.dev[row] for row in rows])
+        found[out] = said.probabilities
+        values |= zip(rows.tolist(), said.values, strict=True)
+    return Labelled([values[row] for row in range(len(values))], found)
 
 
 def dev_folds(lessons: Lessons) -> NDArray[np.intp]:
@@ -122,13 +125,13 @@ def dev_folds(lessons: Lessons) -> NDArray[np.intp]:
     return np.asarray(rng.permutation(n_units)[members] % N_FOLDS, dtype=np.intp)
 
 
-def judge_recipe(lessons: Lessons, arm: str, name: str, taught: FloatArray, plain: FloatArray) -> NoiseTrial:
+def judge_recipe(lessons: Lessons, arm: str, name: str, taught: Labelled, plain: Labelled) -> NoiseTrial:
     """A recipe against plain training, from what their students say about gold dev.
 
     Parameters
     ----------
     arm, name : of the arm and of the recipe.
-    taught, plain : probabilities of shape (texts of gold dev, K); out of fold where a recipe learns from dev.
+    taught, plain : of all texts of gold dev; out of fold where a recipe learns from dev.
     """
     project = lessons.project
     groups = [document.group for document in lessons.dev]
@@ -148,7 +151,7 @@ def judge_recipe(lessons: Lessons, arm: str, name: str, taught: FloatArray, plai
     )
 
 
-def on_dev(lessons: Lessons, recipe: Recipe) -> FloatArray:
+def on_dev(lessons: Lessons, recipe: Recipe) -> Labelled:
     """What a recipe's students say about gold dev, out of fold where the recipe learns from dev."""
     if lessons.learns_from_dev(recipe):
         return held_out_on_dev(lessons, recipe)
@@ -184,8 +187,8 @@ def _try_all(lessons: Lessons, arm: str, names: Sequence[str]) -> list[NoiseTria
     return found
 
 
-def _of_everything(lessons: Lessons, recipe: Recipe | None) -> FloatArray:
-    return fit_on(lessons, recipe, np.ones(len(lessons.dev), dtype=np.bool_)).predict_proba(lessons.dev)
+def _of_everything(lessons: Lessons, recipe: Recipe | None) -> Labelled:
+    return fit_on(lessons, recipe, np.ones(len(lessons.dev), dtype=np.bool_)).label(lessons.dev)
 
 
 def _too_little(lessons: Lessons, recipe: Recipe) -> str:
@@ -193,27 +196,23 @@ def _too_little(lessons: Lessons, recipe: Recipe) -> str:
     return "" if (weights > 0).sum() >= FEWEST_LABELS else "it leaves too few labels"
 
 
-def _counts(lessons: Lessons, probabilities: FloatArray) -> Counts:
-    """Counts of values whose thresholds were chosen on the texts of other folds."""
-    project, folds, dev = lessons.project, dev_folds(lessons), lessons.dev
-    values: list[Value | None] = [None] * len(dev)
-    for fold in np.unique(folds):
-        out, rest = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
-        thresholds = tuned_thresholds(project, probabilities[rest], [dev[row] for row in rest])
-        for row, value in zip(out, project.task.decode(probabilities[out], thresholds), strict=True):
-            values[row] = value
+def _counts(lessons: Lessons, said: Labelled) -> Counts:
+    """Counts of values whose thresholds, where there are any, were chosen on the texts of other folds."""
+    project, dev = lessons.project, lessons.dev
+    values = said.values if project.task.marks_spans else decided_out_of_fold(project, said.probabilities, dev)
     return count_values(project.task, dev, values)
 
 
 def _names(project: Project) -> tuple[str, ...]:
-    from understudy.student.noise import AUTO
+    from understudy.student.noise import AUTO, AUTO_OF_SPANS
 
     wanted = project.settings.student.noise
     has_cleanlab = find_spec("cleanlab") is not None
     if wanted == "off":
         return ()
     if wanted == "auto":
-        return tuple(name for name in AUTO if has_cleanlab or not _needs_cleanlab(name))
+        automatic = AUTO_OF_SPANS if project.task.marks_spans else AUTO
+        return tuple(name for name in automatic if has_cleanlab or not _needs_cleanlab(name))
     if not has_cleanlab and any(map(_needs_cleanlab, wanted)):
         raise UserError(
             "`student.noise` names confident learning, which needs cleanlab.",

@@ -42,6 +42,11 @@ class SaidSpan:
         return self.span in (self.document.value or ())
 
     @property
+    def group(self) -> str:
+        """What must stay together: its text's group, or its text."""
+        return f"text {self.document.id}" if self.document.group is None else f"group {self.document.group}"
+
+    @property
     def consistency(self) -> float:
         """The share of all answers asked for that hold it, in (0, 1]."""
         answers = self.annotation.answers or (self.annotation.value or (),)
@@ -62,10 +67,8 @@ def measure_span_trust(project: Project, annotations: Mapping[str, Annotation]) 
     if not spans:
         return None
     rng = np.random.default_rng([project.settings.project.seed, 42])
-    others = labelled([*project.candidates, *project.gold_of(Role.DEMO)], annotations, but=dev)
-    features = span_features(spans, _drawn([*others, *dev], rng), annotations, project.task.labels)
-    right = [said.is_right for said in spans]
-    groups = [f"text {said.document.id}" if (g := said.document.group) is None else f"group {g}" for said in spans]
+    features = span_features(spans, references_of(project, annotations, rng), annotations, project.task.labels)
+    right, groups = [said.is_right for said in spans], [said.group for said in spans]
     model = fit_trust(features, np.array(right, dtype=np.float64), rng, essential=ESSENTIAL, groups=groups)
     return report_trust(model.out_of_fold, [said.consistency for said in spans], right, rng, groups=groups)
 
@@ -78,6 +81,15 @@ def said_spans(documents: Iterable[Document], annotations: Mapping[str, Annotati
         for span in annotations[document.id].value or ()
         if isinstance(span, Span)
     ]
+
+
+def references_of(
+    project: Project, annotations: Mapping[str, Annotation], rng: np.random.Generator
+) -> Sequence[Document]:
+    """Texts that the teacher labelled, of pool, gold demo and gold dev; at random if they are many."""
+    dev = labelled(project.gold_of(Role.DEV), annotations)
+    others = labelled([*project.candidates, *project.gold_of(Role.DEMO)], annotations, but=dev)
+    return _drawn([*others, *dev], rng)
 
 
 def span_features(

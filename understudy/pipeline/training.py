@@ -23,7 +23,7 @@ from understudy.pipeline.kept import (
     write_arm,
 )
 from understudy.pipeline.lessons import Lessons
-from understudy.pipeline.noise_choice import choose_recipe, fit_on, held_out_on_dev, recipe_called, used_recipe
+from understudy.pipeline.noise_choice import choose_recipe, fit_taught, held_out_on_dev, recipe_called, used_recipe
 from understudy.pipeline.searching import search, searched
 from understudy.pipeline.tuning import calibrated, headline_f1, tuned_thresholds
 from understudy.records import Document, Role
@@ -94,11 +94,13 @@ def train_once(
     drawn = arm.draw(np.random.default_rng([project.settings.project.seed, 4, run]))
     lessons = Lessons(project, drawn, run)
     may_tune = bool(lessons.dev) and not arm.learns(lessons.dev)
-    student = fit_on(lessons, recipe, np.full(len(lessons.dev), may_tune), workspace)
-    learned_dev = recipe is not None and lessons.learns_from_dev(recipe)
+    may_learn = np.full(len(lessons.dev), may_tune)
+    taught = None if recipe is None else lessons.teach(recipe, may_learn)
+    student = fit_taught(lessons, taught, may_learn, workspace)
     said = _said(student, lessons.dev)
-    if recipe and learned_dev:
-        said = Said(said.values, held_out_on_dev(lessons, recipe))
+    if recipe is not None and lessons.learns_from_dev(recipe):
+        held_out = held_out_on_dev(lessons, recipe)
+        said = Said(tuple(held_out.values), held_out.probabilities)
     tuning_texts = lessons.dev if may_tune else ()
     calibration = calibrated(project, said.probabilities, tuning_texts)
     if calibration is not None:
@@ -109,7 +111,9 @@ def train_once(
     if not project.task.marks_spans:
         said = Said(tuple(student.decode(said.probabilities)), said.probabilities)
     dev_f1 = headline_f1(project, lessons.dev, said.values) if may_tune else np.nan
-    return Run(student, said, _said(student, project.gold_of(Role.TEST)), student.thresholds_, dev_f1)
+    weighed = student if taught is None or taught.given is None else taught
+    test = _said(student, project.gold_of(Role.TEST))
+    return Run(student, said, test, student.thresholds_, dev_f1, tuple(weighed.distrusted(MOST_DISTRUSTED)))
 
 
 def _said(student: Student, documents: Sequence[Document]) -> Said:
@@ -146,7 +150,7 @@ def _describe(
 def _distrusted(project: Project, arm: Arm, run: Run) -> Iterator[DistrustedLabel]:
     """The labels below `DISTRUSTED_BELOW` that weigh least in the run's training."""
     rows = {document.id: row for row, document in enumerate(arm.source.documents)}
-    for found in run.student.distrusted(MOST_DISTRUSTED):
+    for found in run.distrusted:
         if found.weight < DISTRUSTED_BELOW:
             row = rows[found.id]
             said = project.task.to_json(project.task.vote(arm.source.answers[row]).value)

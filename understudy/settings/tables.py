@@ -332,6 +332,7 @@ StudentKind = Literal["tfidf-linear", "static", "linear", "setfit", "encoder", "
 NoiseRecipe = Literal[
     "soft-targets",
     "trust-weights",
+    "doubtful-spans",
     "filter",
     "gold-x4",
     "gold-x16",

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from understudy.student.noise import RECIPES, Human, Known, NoisyLabels
+from understudy.student.noise import AUTO_OF_SPANS, RECIPES, Human, Known, NoisyLabels
 from understudy.student.noise.held_out import held_out_probabilities
+from understudy.student.noise.reweighting import history_of
 
 N, N_WRONG = 200, 40
 
@@ -31,9 +32,10 @@ def known():
 
 
 IS_WRONG = np.arange(N) % 5 == 0
+OF_TEXTS = {name: recipe for name, recipe in RECIPES.items() if not recipe.needs_spans}
 
 
-@pytest.mark.parametrize("name", [name for name in RECIPES if not name.startswith("gold")])
+@pytest.mark.parametrize("name", [name for name in OF_TEXTS if not name.startswith("gold")])
 def test_a_wrong_label_counts_less_than_a_right_one(known, name):
     lesson = RECIPES[name].teach(known)
     believed = (lesson.targets * known.labels.given).sum(axis=1) * lesson.weights
@@ -41,7 +43,7 @@ def test_a_wrong_label_counts_less_than_a_right_one(known, name):
     assert believed[IS_WRONG].mean() / believed[~IS_WRONG].mean() < 0.9 * plain[IS_WRONG].mean()
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", OF_TEXTS)
 def test_every_lesson_is_one_that_students_accept(known, name):
     lesson = RECIPES[name].teach(known)
     assert lesson.targets.shape == (N, 2)
@@ -52,7 +54,7 @@ def test_every_lesson_is_one_that_students_accept(known, name):
     assert lesson.weights.max() > 0
 
 
-@pytest.mark.parametrize("name", [name for name, recipe in RECIPES.items() if not recipe.needs_exclusive])
+@pytest.mark.parametrize("name", [name for name, recipe in OF_TEXTS.items() if not recipe.needs_exclusive])
 def test_independent_labels_have_lessons_too(name):
     rng = np.random.default_rng(0)
     vectors, truth = two_clouds(60, rng)
@@ -69,6 +71,52 @@ def test_the_second_opinion_has_not_seen_the_label(known):
     opinion = held_out_probabilities(known.labels, known.labels.as_given(), np.random.default_rng(0))
     right = np.eye(2, dtype=bool)[np.arange(N) % 2]
     assert (opinion * right).sum(axis=1)[IS_WRONG].min() > 0.5
+
+
+@pytest.fixture
+def spans():
+    """Two texts with three spans between them, trusted 0.3, 0.9 and 0.5."""
+    given = np.array([[1, 1], [1, 0]], dtype=bool)
+    trust = np.array([0.3, 0.9, 0.5])
+    labels = NoisyLabels(
+        np.eye(2), given, given.astype(float), np.ones(2), np.array([0.1, 0.6]), is_exclusive=False, span_trust=trust
+    )
+    return Known(labels, None, 1.0, np.random.default_rng(0))
+
+
+def test_spans_hold_in_as_many_answers_as_they_are_trusted(spans):
+    lesson = RECIPES["soft-targets"].teach(spans)
+    assert lesson.span_shares.tolist() == [0.3, 0.9, 0.5]
+    assert lesson.targets.tolist() == spans.labels.shares.tolist()
+
+
+def test_doubtful_spans_teach_nothing(spans):
+    np.testing.assert_array_equal(RECIPES["doubtful-spans"].teach(spans).span_shares, [np.nan, 1, 1])
+
+
+def test_texts_weigh_as_much_as_they_are_trusted_whatever_their_spans(spans):
+    lesson = RECIPES["trust-weights"].teach(spans)
+    assert lesson.weights.tolist() == [0.2, 0.6]
+    assert lesson.span_shares is None
+
+
+def test_what_nobody_trusts_has_no_doubtful_spans(known):
+    with pytest.raises(ValueError, match="trust of spans"):
+        RECIPES["doubtful-spans"].teach(known)
+
+
+def test_every_recipe_tried_on_spans_makes_sense_there():
+    assert [name for name in AUTO_OF_SPANS if RECIPES[name].not_for_spans or RECIPES[name].needs_exclusive] == []
+    assert [name for name, recipe in RECIPES.items() if recipe.needs_exclusive and not recipe.not_for_spans] == []
+
+
+def test_the_history_of_reweighting_shows_the_wrong_labels(known):
+    lesson = RECIPES["reweighting"].teach(known)
+    ids = [str(i) for i in range(N)]
+    worst = history_of(ids, lesson.given).distrusted(N_WRONG)
+    assert {found.visits for found in worst} == {10}
+    assert {found.id for found in worst} == {str(i) for i in np.flatnonzero(IS_WRONG)}
+    assert worst[0].weight == pytest.approx(lesson.given.mean(axis=0).min())
 
 
 def test_reweighting_needs_people(known):

@@ -6,7 +6,7 @@ A student of whole texts makes one decision a text, one of spans one at every wo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from understudy.student.reweighting import linear_scores
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +37,11 @@ class Decisions:
     text: IntArray
     n_texts: int
     is_exclusive: bool
+
+    def within(self, texts: BoolArray) -> Decisions:
+        """Those in the texts of a mask of shape (n,)."""
+        rows = texts[self.text]
+        return replace(self, features=self.features[rows], targets=self.targets[rows], text=self.text[rows])
 
     @property
     def per_text(self) -> IntArray:
@@ -61,6 +67,8 @@ def pulls(students: Sequence[Logistic], noisy: Layers, human: Layers, n_texts: i
     """
     found = np.zeros(n_texts)
     for student, said, true in zip(students, noisy, human, strict=True):
+        if not len(true.text):
+            continue
         scores = linear_scores(_residuals(student, said), said.features, _residuals(student, true), true.features)
         found += np.bincount(said.text, scores, said.n_texts) / np.maximum(said.per_text, 1)
     return found

@@ -28,6 +28,8 @@ class NoisyLabels:
     trust : shape (n,), in [0, 1], probability that the given label is right.
     is_exclusive : whether exactly one label holds.
     words : of spans, what is decided at the words of each text; None where a text is decided about as a whole.
+    span_trust : shape (s,), probability that each span of the labels, text after text, is right; None where nobody
+        knows or labels hold none.
     """
 
     vectors: FloatArray
@@ -37,6 +39,7 @@ class NoisyLabels:
     trust: FloatArray
     is_exclusive: bool
     words: Layers | None = None
+    span_trust: FloatArray | None = None
 
     def __post_init__(self) -> None:
         n, n_labels = self.given.shape
@@ -67,10 +70,15 @@ class Lesson:
     ----------
     targets : shape (n, K), in [0, 1]; rows add up to 1 where labels exclude each other.
     weights : shape (n,), >= 0; 0 leaves an example out.
+    given : shape (rounds, n), weights that human labels gave on the way, 1 as in plain training; None without.
+    span_shares : shape (s,), the share of the answers that hold each span of the labels, nan where nothing shall be
+        learned at its words; None: as answered.
     """
 
     targets: FloatArray
     weights: FloatArray
+    given: FloatArray | None = None
+    span_shares: FloatArray | None = None
 
     def with_targets(self, targets: FloatArray) -> Lesson:
         """The same weights, other targets."""
@@ -79,6 +87,10 @@ class Lesson:
     def with_weights(self, weights: FloatArray) -> Lesson:
         """The same targets, other weights."""
         return replace(self, weights=weights)
+
+    def with_span_shares(self, shares: FloatArray) -> Lesson:
+        """The same weights, spans that hold in some of the answers."""
+        return replace(self, span_shares=shares)
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,13 +6,14 @@ Whether one of them helps is for gold to say; this module does not judge.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from understudy.student.noise.candidates import candidate_targets
 from understudy.student.noise.confident import REDUCED, doubt_weights, doubtful
 from understudy.student.noise.consistency import consistent
+from understudy.student.noise.doubtful_spans import certain_spans
 from understudy.student.noise.early_learning import early_learning_targets, remembered
 from understudy.student.noise.generalised import generalised_weights
 from understudy.student.noise.held_out import held_out_probabilities
@@ -57,6 +58,8 @@ class Recipe:
     needs_repeats : whether it needs repeated answers that differ.
     needs_exclusive : whether it needs labels that exclude each other.
     gold_weight : what each human label of gold demo counts beside the teacher's; 0: they are not mixed in.
+    not_for_spans : why it makes no sense where labels are spans; "" where it does.
+    needs_spans : whether it needs labels that are spans.
     """
 
     title: str
@@ -66,6 +69,8 @@ class Recipe:
     needs_repeats: bool = False
     needs_exclusive: bool = False
     gold_weight: float = 0.0
+    not_for_spans: str = ""
+    needs_spans: bool = False
 
 
 def _as_given(known: Known) -> Lesson:
@@ -73,7 +78,16 @@ def _as_given(known: Known) -> Lesson:
 
 
 def _soft_targets(known: Known) -> Lesson:
-    return known.labels.as_given().with_targets(expected_labels(known.labels))
+    lesson, labels = known.labels.as_given(), known.labels
+    if labels.span_trust is not None:
+        return lesson.with_span_shares(labels.span_trust)
+    return lesson.with_targets(expected_labels(labels))
+
+
+def _doubtful_spans(known: Known) -> Lesson:
+    if known.labels.span_trust is None:
+        raise ValueError("doubtful spans need trust of spans.")
+    return known.labels.as_given().with_span_shares(certain_spans(known.labels.span_trust))
 
 
 def _trust_weights(known: Known) -> Lesson:
@@ -136,24 +150,36 @@ def _early_learning(known: Known) -> Lesson:
 def _reweighting(known: Known) -> Lesson:
     if known.human is None:
         raise ValueError("reweighting needs human labels.")
-    return known.labels.as_given().with_weights(reweighted(known.labels, known.human).weights)
+    found = reweighted(known.labels, known.human)
+    return replace(known.labels.as_given(), weights=found.weights, given=found.given)
 
+
+WHOLE = "it asks what the label of a whole text is"
+"""Why an idea makes no sense for spans."""
 
 RECIPES: dict[str, Recipe] = {
     "soft-targets": Recipe("targets from trust and repeated answers", _soft_targets, needs_trust=True),
     "trust-weights": Recipe("labels weigh as much as they are trusted", _trust_weights, needs_trust=True),
+    "doubtful-spans": Recipe("spans that are probably wrong teach nothing", _doubtful_spans, needs_trust=True,
+                             needs_spans=True),
     "filter": Recipe("inconsistent labels left out", _consistency_filter, needs_repeats=True),
     "gold-x4": Recipe("gold demo labels mixed in, weight 4", _as_given, gold_weight=4.0),
     "gold-x16": Recipe("gold demo labels mixed in, weight 16", _as_given, gold_weight=16.0),
     "reweighting": Recipe("weights by agreement with gold gradients", _reweighting, needs_human=True),
-    "confident-prune": Recipe("labels that confident learning doubts left out", _confident_prune, needs_exclusive=True),
+    "confident-prune": Recipe("labels that confident learning doubts left out", _confident_prune, needs_exclusive=True,
+                              not_for_spans=WHOLE),
     "confident-weights": Recipe("labels that confident learning doubts count less", _confident_weights,
-                                needs_exclusive=True),
-    "neighbours": Recipe("targets drawn towards the nearest texts' labels", _neighbours, needs_trust=True),
-    "candidates": Recipe("every answer stays a candidate", _candidates, needs_repeats=True, needs_exclusive=True),
-    "gce": Recipe("generalised cross-entropy", _generalised),
-    "elr": Recipe("early-learning regularisation", _early_learning, needs_exclusive=True),
+                                needs_exclusive=True, not_for_spans=WHOLE),
+    "neighbours": Recipe("targets drawn towards the nearest texts' labels", _neighbours, needs_trust=True,
+                         not_for_spans="spans of a text say nothing about where those of another stand"),
+    "candidates": Recipe("every answer stays a candidate", _candidates, needs_repeats=True, needs_exclusive=True,
+                         not_for_spans="students of spans learn every answer's shares already"),
+    "gce": Recipe("generalised cross-entropy", _generalised, not_for_spans=WHOLE),
+    "elr": Recipe("early-learning regularisation", _early_learning, needs_exclusive=True, not_for_spans=WHOLE),
 }  # fmt: skip
 
 AUTO = ("soft-targets", "trust-weights", "gold-x4", "gold-x16", "reweighting", "confident-prune")
 """What is tried where nobody names recipes: those that gained on noisy public sets; see `studies/noise.py`."""
+
+AUTO_OF_SPANS = ("soft-targets", "trust-weights", "doubtful-spans", "gold-x4", "gold-x16", "reweighting")
+"""The same where labels are spans."""

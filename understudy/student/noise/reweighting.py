@@ -5,6 +5,7 @@ Uses the closed form for a linear classifier; the step of a training loop is `st
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from understudy.student.logistic import Logistic
 from understudy.student.noise.decisions import Layers, of_texts, pulls
 from understudy.student.noise.held_out import fitted_quickly
 from understudy.student.noise.labels import FloatArray, Human, NoisyLabels
-from understudy.student.reweighting import normalised
+from understudy.student.reweighting import WeightHistory, normalised
 
 N_ROUNDS = 10
 KEPT = 0.7
@@ -58,6 +59,19 @@ def reweighted(labels: NoisyLabels, human: Human, rounds: int = N_ROUNDS) -> Rew
         given.append(known * len(found) * found + 1 - known)
         weights = _remembered(weights, given[-1])
     return Reweighted(weights, np.array(given).reshape(len(given), labels.n))
+
+
+def history_of(ids: Sequence[str], given: FloatArray) -> WeightHistory:
+    """What each round gave each text, kept as by a training loop; every round is a visit of all texts.
+
+    Parameters
+    ----------
+    given : shape (rounds, n), 1 as in plain training.
+    """
+    history, positions = WeightHistory(ids), range(len(ids))
+    for row in given:
+        history.record(positions, torch.from_numpy(row / len(ids)))
+    return history
 
 
 def _layers(labels: NoisyLabels, human: Human) -> tuple[Layers, Layers]:
