@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,8 @@ def digest(target):
 
 if __name__ == "__main__":
     paths = [Path(argument) for argument in sys.argv[1:3]]
+    with tempfile.TemporaryDirectory() as folder:
+        score_file(LengthStudent(), paths[0], Path(folder, paths[1].name))  # so that children need not import anything
     if sys.argv[3] == "every":
         found = every_operation(*paths)
     else:
