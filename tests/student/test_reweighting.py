@@ -366,6 +366,16 @@ def test_linear_weights_refuse_what_does_not_fit() -> None:
         linear_weights(np.ones((3, 2)), np.ones((2, 3)), *ok)
 
 
+def test_parts_of_one_document_have_one_mean_weight() -> None:
+    history = WeightHistory(["a", "a", "b"])
+    history.record([0, 1, 2], torch.tensor([0.75, 0.25, 0.0]))
+    history.record([2], torch.tensor([1.0]))
+    # Relative to 1/n: a 2.25 and .75, b 0 and 1.
+    assert history.means().tolist() == [1.5, 0.5]
+    assert history.distrusted(5) == [Distrust("b", 0.5, 2, 1), Distrust("a", 1.5, 2, 0)]
+    assert history.of(1).tolist() == [0.75]
+
+
 def test_history_keeps_every_weight_and_shows_the_least_trusted() -> None:
     history = WeightHistory(["a", "b", "c", "d"])
     first = torch.tensor([0.5, 0.5, 0.0])

@@ -28,6 +28,10 @@ class Objective:
             return -(targets * torch.log_softmax(scores, dim=1)).sum(dim=1)
         return torch.nn.functional.binary_cross_entropy_with_logits(scores, targets, reduction="none").mean(dim=1)
 
+    def sizes(self, targets: torch.Tensor) -> torch.Tensor:
+        """How much each example's loss adds up, shape (n,): what it is divided by where examples are compared."""
+        return torch.ones(len(targets))
+
     def probabilities(self, scores: torch.Tensor) -> torch.Tensor:
         """Shape (n, K), float64; 0 for labels without an example."""
         own = scores[:, self.columns].double()

@@ -314,7 +314,8 @@ class WeightHistory:
 
     Parameters
     ----------
-    ids : of the training documents; positions below are into this sequence
+    ids : of the training examples' documents; positions below are into this sequence
+        A document that is read in several parts has its id several times and one mean weight.
     decay : in [0, 1)
         Share of a document's earlier smoothed weight (1 before its first visit) in the one it trains with.
         0, the default, is the method as published.
@@ -326,6 +327,8 @@ class WeightHistory:
     decay: float = 0.0
     floor: float = 0.0
     _smoothed: FloatArray = field(init=False, repr=False)
+    _documents: dict[str, int] = field(init=False, repr=False)
+    _document_of: npt.NDArray[np.intp] = field(init=False, repr=False)
     _positions: list[npt.NDArray[np.intp]] = field(init=False, repr=False, default_factory=list)
     _weights: list[FloatArray] = field(init=False, repr=False, default_factory=list)
 
@@ -335,6 +338,8 @@ class WeightHistory:
         if not 0 <= self.floor <= 1:
             raise ValueError(f"`floor` must be in [0, 1], found {self.floor}.")
         self._smoothed = np.ones(len(self.ids))
+        self._documents = {name: number for number, name in enumerate(dict.fromkeys(self.ids))}
+        self._document_of = np.array([self._documents[name] for name in self.ids], dtype=np.intp)
 
     def record(self, positions: Sequence[int], weights: Tensor) -> Tensor:
         """Keep one step's weights and return those to train with.
@@ -361,26 +366,22 @@ class WeightHistory:
         return normalised(smoothed)
 
     def of(self, position: int) -> FloatArray:
-        """Relative weights of one document, in the order of its visits; empty if it was never visited."""
+        """Relative weights of one example, in the order of its visits; empty if it was never visited."""
         pairs = zip(self._positions, self._weights, strict=True)
         return np.array([weight for where, given in pairs for weight in given[where == position]])
 
     def means(self) -> FloatArray:
         """Mean relative weight of each document, in the order of `ids`; nan where it was never visited."""
-        where, given = self._flat()
-        visits = np.bincount(where, minlength=len(self.ids))
-        sums = np.bincount(where, given, minlength=len(self.ids))
-        means: FloatArray = np.divide(sums, visits, out=np.full(len(self.ids), np.nan), where=visits > 0)
+        visits, sums, _ = self._by_document()
+        means: FloatArray = np.divide(sums, visits, out=np.full(len(visits), np.nan), where=visits > 0)
         return means
 
     def distrusted(self, n: int) -> list[Distrust]:
         """The at most `n` visited documents of lowest mean weight, lowest first; ties in the order of `ids`."""
-        where, given = self._flat()
-        means = self.means()
-        visits = np.bincount(where, minlength=len(self.ids))
-        zeros = np.bincount(where[given == 0], minlength=len(self.ids))
+        visits, _, zeros = self._by_document()
+        means, names = self.means(), list(self._documents)
         order = [int(i) for i in np.argsort(means, kind="stable") if visits[i]]
-        return [Distrust(self.ids[i], float(means[i]), int(visits[i]), int(zeros[i])) for i in order[:n]]
+        return [Distrust(names[i], float(means[i]), int(visits[i]), int(zeros[i])) for i in order[:n]]
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """All that was recorded, to be kept; `take` takes it back."""
@@ -408,6 +409,16 @@ class WeightHistory:
         ends = np.cumsum(visits)[:-1]
         self._positions, self._weights = np.split(where, ends), np.split(given, ends)
         self._smoothed = arrays["smoothed"].astype(np.float64)
+
+    def _by_document(self) -> tuple[npt.NDArray[np.intp], FloatArray, npt.NDArray[np.intp]]:
+        """Visits, sums of weights, and visits without any, of each document."""
+        where, given = self._flat()
+        document, n = self._document_of[where], len(self._documents)
+        return (
+            np.bincount(document, minlength=n),
+            np.bincount(document, given, minlength=n),
+            np.bincount(document[given == 0], minlength=n),
+        )
 
     def _flat(self) -> tuple[npt.NDArray[np.intp], FloatArray]:
         if not self._positions:

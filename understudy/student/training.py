@@ -31,7 +31,7 @@ from understudy.student.optimising import (
     set_rate,
 )
 from understudy.student.processes import processes
-from understudy.student.reweighting import Reweighting, WeightHistory, learning_rates
+from understudy.student.reweighting import Reweighting, WeightHistory, learning_rates, normalised
 
 IntArray = NDArray[np.int64]
 Scoring = Callable[[Sequence[Encoding]], Iterator[tuple[IntArray, torch.Tensor]]]
@@ -330,8 +330,9 @@ class _Training:
         gold = self._rng(GOLD, self.step).choice(n_gold, min(n_gold, GOLD_BATCH), replace=False)
         weigh: Reweighting[_Rows] = Reweighting(self.learner.network, self._losses_of, self.rates)
         weighed = weigh((self.examples, rows), (self.dev, gold))
-        self.given.append((rows, weighed.weights.cpu()))
-        return weighed.losses, weighed.weights.cpu() * len(rows) * given
+        weights = normalised(weighed.weights.cpu() / self.learner.objective.sizes(self.examples.targets[rows]))
+        self.given.append((rows, weights))
+        return weighed.losses, weights * len(rows) * given
 
     def _losses_of(self, network: Any, batch: _Rows) -> torch.Tensor:
         learner = Learner(network, self.learner.tokens, self.learner.objective)

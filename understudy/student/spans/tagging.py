@@ -46,6 +46,12 @@ class TagObjective(Objective):
         sums = (targets.to(scores.device).reshape(logs.shape) * logs).sum(dim=(1, 2, 3))
         return -sums / (self.words_per_text * self.n_layers)
 
+    def sizes(self, targets: torch.Tensor) -> torch.Tensor:
+        """Decisions that count in each example, at least 1, shape (n,)."""
+        n, n_tokens, n_tags = targets.shape
+        layers = targets.reshape(n, n_tokens, self.n_layers, n_tags // self.n_layers)
+        return (layers.sum(dim=3) > 0).sum(dim=(1, 2)).clamp(min=1)
+
     def probabilities(self, scores: torch.Tensor) -> torch.Tensor:
         """Shape (n, tokens, layers, tags of a layer), float64; 0 for tags without an example."""
         return torch.softmax(self._scores(scores.double()), dim=3)
