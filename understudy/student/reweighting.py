@@ -416,7 +416,7 @@ class WeightHistory:
         document, n = self._document_of[where], len(self._documents)
         return (
             np.bincount(document, minlength=n),
-            np.bincount(document, given, minlength=n),
+            np.bincount(document, given, minlength=n).astype(np.float64),
             np.bincount(document[given == 0], minlength=n),
         )
 
