@@ -33,6 +33,7 @@ from understudy.report.data import (
     ReportData,
     TeacherResult,
 )
+from understudy.report.figures import draw_figures
 from understudy.settings import Codebook, Label
 
 # name, labels learned from, human labels among them, chance that it knows the answer
@@ -218,3 +219,9 @@ def build_report():
 def six_labels():
     """One ordinary report, built once: records are frozen."""
     return build()
+
+
+@pytest.fixture(scope="session")
+def figures(six_labels):
+    """The figures of that report, drawn once, for tests of what stands beside them."""
+    return draw_figures(six_labels)

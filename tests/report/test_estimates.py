@@ -8,7 +8,6 @@ from understudy.evaluation.inference import Estimate
 from understudy.report.as_json import report_json
 from understudy.report.data import Estimated, EstimatedRow, Flips, LookBack, Multiverse
 from understudy.report.estimates import assumptions, estimate_views
-from understudy.report.figures import draw_figures
 from understudy.report.page import render
 
 
@@ -35,12 +34,12 @@ def found():
     )  # fmt: skip
 
 
-def printed(data):
-    return render(data, draw_figures(data), "report.json", "figures")
+def printed(data, figures):
+    return render(data, figures, "report.json", "figures")
 
 
-def test_naive_figures_are_struck_through_beside_the_corrected_ones(found, six_labels):
-    page = printed(replace(six_labels, estimates=(found,)))
+def test_naive_figures_are_struck_through_beside_the_corrected_ones(found, six_labels, figures):
+    page = printed(replace(six_labels, estimates=(found,)), figures)
     naive, corrected = page.index(">0.520<"), page.index(">0.310<")
     assert 'class="naive" title="machine labels taken for the truth: not to be used"' in page[naive - 150 : naive]
     assert "naive" not in page[corrected - 100 : corrected]
@@ -53,8 +52,9 @@ def test_naive_figures_are_struck_through_beside_the_corrected_ones(found, six_l
     assert "understudy estimate --by party" in page
 
 
-def test_a_refusal_is_shown_as_one(found, six_labels):
-    page = printed(replace(six_labels, estimates=(found, Estimated("understudy estimate", "x", refusal="No such `x`"))))
+def test_a_refusal_is_shown_as_one(found, six_labels, figures):
+    other = Estimated("understudy estimate", "x", refusal="No such `x`")
+    page = printed(replace(six_labels, estimates=(found, other)), figures)
     at = page.index("only 7 of 40 gold texts")
     assert "refused" in page[at - 100 : at]
     assert "No such" in page
@@ -77,8 +77,8 @@ def test_flips_and_assumptions_are_told(found):
     assert not list(assumptions([replace(found, shares=(), contrasts=())]))
 
 
-def test_without_a_declaration_the_page_says_how_to_make_one(six_labels):
-    assert "No estimate is declared" in printed(six_labels)
+def test_without_a_declaration_the_page_says_how_to_make_one(six_labels, figures):
+    assert "No estimate is declared" in printed(six_labels, figures)
 
 
 def test_numbers_are_strict_json(found, six_labels):
@@ -90,7 +90,7 @@ def test_numbers_are_strict_json(found, six_labels):
     assert told[0]["multiverse"][0]["naive"] == {"n": 2, "signs": 1, "significances": 0}
 
 
-def test_looks_of_monitoring_are_printed_with_their_alarms(six_labels):
+def test_looks_of_monitoring_are_printed_with_their_alarms(six_labels, figures):
     looks = (
         LookBack("2026-01-02T03:04:05+00:00", ("new.csv: AUROC 0.510, p = 0.4000",), False),
         LookBack(
@@ -98,9 +98,9 @@ def test_looks_of_monitoring_are_printed_with_their_alarms(six_labels):
         ),
     )
     data = replace(six_labels, looks=looks)
-    page = printed(data)
+    page = printed(data, figures)
     assert page.index("2026-01-02 03:04 UTC") < page.index("AUROC 0.510") < page.index("2026-02-02 03:04 UTC")
     assert page.count('badge bad">alarm<') == 1
     assert "period &lt;may&gt;" in page
     assert report_json(data)["looks"][1]["is_alarm"] is True
-    assert "Does it still hold?" not in printed(six_labels)
+    assert "Does it still hold?" not in printed(six_labels, figures)

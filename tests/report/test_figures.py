@@ -25,8 +25,8 @@ def texts(picture):
 
 
 @pytest.fixture(scope="module")
-def pictures(six_labels):
-    return {picture.name: picture for picture in draw_figures(six_labels)}
+def pictures(figures):
+    return {picture.name: picture for picture in figures}
 
 
 def test_a_full_report_has_its_figures_in_the_order_of_the_page(pictures):

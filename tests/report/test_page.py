@@ -72,11 +72,6 @@ def printed(data, figures=None):
 
 
 @pytest.fixture(scope="module")
-def figures(six_labels):
-    return draw_figures(six_labels)
-
-
-@pytest.fixture(scope="module")
 def page(six_labels, figures):
     return printed(six_labels, figures)
 
@@ -249,7 +244,7 @@ def test_unknown_costs_are_not_free(six_labels, figures):
     assert "unknown is not free" in Reader(printed(data, figures)).text
 
 
-def test_trust_stands_beside_consistency_and_the_interval_decides(six_labels):
+def test_trust_stands_beside_consistency_and_the_interval_decides(six_labels, figures):
     def measure(trust, consistency, low, high):
         return TrustMeasure(trust, consistency, Interval(low, high, "paired bootstrap"))
 
@@ -259,14 +254,14 @@ def test_trust_stands_beside_consistency_and_the_interval_decides(six_labels):
         ece=measure(0.031, 0.094, -0.09, -0.02),
         brier=measure(0.121, 0.119, -0.01, 0.014),
     )
-    text = Reader(printed(replace(six_labels, teacher=replace(six_labels.teacher, trust=report)))).text
+    text = Reader(printed(replace(six_labels, teacher=replace(six_labels.teacher, trust=report)), figures)).text
     rows = dict(re.findall(r"(ROC curve|calibration error|Brier score) (?:higher|lower) is better(.*)", text))
     assert "needs right and wrong labels" in rows["ROC curve"]
     assert rows["calibration error"] == "0.0310.094-0.063 [-0.090, -0.020]trust"
     assert rows["Brier score"] == "0.1210.1190.002 [-0.010, 0.014]not decidable"
 
 
-def test_recipes_against_noise_say_what_they_did_and_why_not(six_labels, page):
+def test_recipes_against_noise_say_what_they_did_and_why_not(six_labels, figures, page):
     assert "Recipes against wrong" not in Reader(page).text
     trials = (
         NoiseTrial("teacher-1000", "gold-x4", "gold mixed in", n=120, f1=0.45, plain_f1=0.39, gain=0.06,
@@ -275,13 +270,13 @@ def test_recipes_against_noise_say_what_they_did_and_why_not(six_labels, page):
                    gain_interval=(-0.04, 0.02)),
         NoiseTrial("teacher-1000", "filter", "inconsistent left out", reason="the answers do not differ"),
     )  # fmt: skip
-    text = Reader(printed(replace(six_labels, noise=trials))).text
+    text = Reader(printed(replace(six_labels, noise=trials), figures)).text
     assert "gold-x4 gold mixed in1200.4500.3900.060 [0.010, 0.110]used" in text
     assert "-0.010 [-0.040, 0.020]did not win" in text
     assert "— the answers do not differnot tried" in text
 
 
-def test_a_search_shows_every_combination_best_first_and_the_winner_s_seeds(six_labels, page):
+def test_a_search_shows_every_combination_best_first_and_the_winner_s_seeds(six_labels, figures, page):
     assert "Search over settings" not in Reader(page).text
     trials = (
         SearchTrial({"learning_rate": 2e-5, "epochs": 3}, 0.61, 1, 60.0),
@@ -291,7 +286,7 @@ def test_a_search_shows_every_combination_best_first_and_the_winner_s_seeds(six_
     chosen = {"learning_rate": 5e-5, "epochs": 3}
     found = SearchResult("teacher-1000", "grid", "gold dev", 120, trials, chosen, (0.63, None, 0.66))
     data = replace(six_labels, search=(found,))
-    text = Reader(printed(data)).text
+    text = Reader(printed(data, figures)).text
     assert "learning_rate = 5e-05, epochs = 3 chosen120 gold dev10.640" in text
     assert "0.630 to 0.660 (2)" in text
     assert "— out of memory" in text
@@ -299,11 +294,11 @@ def test_a_search_shows_every_combination_best_first_and_the_winner_s_seeds(six_
     assert summary_json(data)["search"][0]["trials"][2]["f1"] is None
 
 
-def test_labels_that_gold_distrusts_are_shown_with_their_texts(six_labels, page):
+def test_labels_that_gold_distrusts_are_shown_with_their_texts(six_labels, figures, page):
     assert "Labels that gold distrusts" not in Reader(page).text
     label = Distrusted("teacher-1000", "p7", "a <b>fine</b> film\u202e", "no", 0.125, visits=8, zeros=6)
     found = replace(six_labels, distrusted=(label,))
-    text = Reader(printed(found)).text
+    text = Reader(printed(found, figures)).text
     assert "p7no0.1256 of 8a <b>fine</b> film" in text
     assert "\u202e" not in text
     kept = report_json(found)["distrusted"]
@@ -387,10 +382,10 @@ def spanned(six_labels, text, human, teacher, student):
         ("<b>Ann</b> left", "Ann"),
     ],
 )
-def test_spans_of_all_voices_stand_in_one_view(six_labels, text, quote):
+def test_spans_of_all_voices_stand_in_one_view(six_labels, figures, text, quote):
     start = text.index(quote)
     span = Span(start, start + len(quote), "p<i>", quote)
-    page = printed(spanned(six_labels, text, (span,), (span,), ()))
+    page = printed(spanned(six_labels, text, (span,), (span,), ()), figures)
     marks = re.findall(r'<mark class="([^"]*)">([^<]*)</mark><small class="tag"', page)
     assert marks == [("human teacher begins", quote)]
     read = Reader(page)
@@ -399,10 +394,10 @@ def test_spans_of_all_voices_stand_in_one_view(six_labels, text, quote):
     assert text.replace(quote, f"{quote}p<i> H T") in read.text
 
 
-def test_nested_spans_keep_the_whole_text(six_labels):
+def test_nested_spans_keep_the_whole_text(six_labels, figures):
     text = "Quay Street School opens."
     whole, part = Span(0, 18, "org", "Quay Street School"), Span(0, 11, "place", "Quay Street")
-    page = Reader(printed(spanned(six_labels, text, (part, whole), (whole,), (part,))))
+    page = Reader(printed(spanned(six_labels, text, (part, whole), (whole,), (part,)), figures))
     assert "Quay Streetplace H S Schoolorg H T opens." in page.text
 
 

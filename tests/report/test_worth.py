@@ -7,7 +7,6 @@ from understudy.evaluation.economics import Costs, Option, break_even
 from understudy.evaluation.student_limit import student_limit
 from understudy.report.as_json import summary_json
 from understudy.report.data import Worth
-from understudy.report.figures import draw_figures
 from understudy.report.page import render
 from understudy.report.worth import tell_worth
 
@@ -43,9 +42,9 @@ def test_nothing_is_told_of_nothing():
     assert tell_worth(Worth(10, (), ())) == ()
 
 
-def test_page_and_numbers_have_it(worth, six_labels):
+def test_page_and_numbers_have_it(worth, six_labels, figures):
     data = replace(six_labels, worth=worth)
-    assert "Does it pay" in render(data, draw_figures(data), "report.json", "figures")
+    assert "Does it pay" in render(data, figures, "report.json", "figures")
     found = summary_json(data)["worth"]
     assert found["break_even"]["against_teacher"] == 250_000
     assert found["costs_usd"]["human-250"] is None
