@@ -78,6 +78,7 @@ def test_overrides_become_what_a_project_takes():
         ('set = "one"', 'set = "one"\npool = 100', "`pool` needs `gold`"),
         ('name = "mine"', 'name = "human-10"', "the arm `human-10` stands twice"),
         ('tasks = ["one"]', 'tasks = ["won"]', "there is no task `won`"),
+        ("[[comparisons]]", '[[distances]]\nstart = "x"\nend = "human-10"\n[[comparisons]]', "there is no arm `x`"),
         ('b = "mine"', 'b = "mien"', "there is no arm `mien`"),
         ("f1 = 0.039", "f2 = 0.039", "f2"),
         ('name = "small"', 'name = "../small"', "study.name"),

@@ -9,8 +9,10 @@ from understudy.errors import UserError
 from understudy.evaluation import Counts, Headline
 from understudy.study.cells import Cell, cell_path, read_cell, write_cell
 from understudy.study.file import StudyFile
+from understudy.study.page import draw_figures, render
 from understudy.study.results import gather
 from understudy.study.running import Place, TaskRun, workers_that_fit
+from understudy.study.tables import table_rows
 
 FILE = StudyFile.model_validate_json(
     """{"study": {"name": "s"}, "tasks": [{"set": "a"}, {"set": "b"}, {"set": "c"}],
@@ -121,3 +123,29 @@ def test_processes_are_as_many_as_there_is_work_and_memory_for(monkeypatch):
     assert [workers_that_fit(*asked) for asked in ((8, 9), (8, 1), (1, 9))] == [2, 1, 1]
     monkeypatch.setattr("understudy.study.running._free_memory", lambda: 0)
     assert workers_that_fit(4, 4) == 1
+
+
+def test_the_share_of_a_distance_that_an_arm_goes(tmp_path):
+    file = StudyFile.model_validate_json(
+        """{"study": {"name": "s"}, "tasks": [{"set": "a"}, {"set": "b"}],
+        "arms": [{"name": "human-4"}, {"name": "teacher-4"}, {"name": "teacher-direct"}],
+        "distances": [{"start": "human-4", "end": "teacher-direct"}]}"""
+    )
+    # F1 with 5, 8 and 10 of 10 found and nothing else: 2/3, 8/9 and 1. (8/9 - 2/3) / (1 - 2/3) = 2/3
+    table = {
+        "a": {"human-4": [5], "teacher-4": [8], "teacher-direct": [10]},
+        "b": {"human-4": [8], "teacher-4": [6], "teacher-direct": [8]},
+    }
+    results = gather(file, runs(tmp_path, table), {}, tmp_path)
+    way, undefined = results.ways
+    assert (way.task, way.arm, way.start, way.end) == ("a", "teacher-4", "human-4", "teacher-direct")
+    assert way.gain == pytest.approx(2 / 9)
+    assert way.share == pytest.approx(2 / 3)
+    assert 0 <= way.share_interval.low < 2 / 3 < way.share_interval.high <= 1
+    assert np.isnan([undefined.share, undefined.share_interval.low]).all(), "start and end are one labeller"
+    assert undefined.gain < 0
+    page = render(results, draw_figures(results), "understudy study s.toml")
+    assert "From human-4 to teacher-direct" in page
+    assert "0.667 [" in page
+    rows = table_rows(results)["distances"]
+    assert [row["share"] for row in rows] == [pytest.approx(2 / 3), None]

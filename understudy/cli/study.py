@@ -96,3 +96,8 @@ def _print_medians(found: StudyResults) -> None:
         f"{estimate(gap.along.value, gap.along.these_tasks)} (median of {gap.n_tasks} paired gaps)"
         for gap in found.curve_gaps_over_tasks
     )
+    print_lines(
+        f"{way.task}, {way.teacher} teacher, from {way.start} to {way.end}: {way.arm} gains "
+        f"{estimate(way.gain, way.gain_interval)}, {estimate(way.share, way.share_interval)} of the distance"
+        for way in found.ways
+    )

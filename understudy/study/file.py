@@ -127,6 +127,13 @@ class StudyComparison(Table):
     published: Published = Field({}, description=PUBLISHED)
 
 
+class StudyDistance(Table):
+    """A question: how much of the way from one arm to another does every other arm go?"""
+
+    start: str = Field(description="The name of the arm that goes none of it, a plain student say.")
+    end: str = Field(description="The name of the arm that goes all of it, `teacher-direct` say.")
+
+
 class StudyHead(Table):
     """What holds for the whole study."""
 
@@ -148,6 +155,7 @@ class StudyFile(Table):
     tasks: tuple[StudyTask, ...] = Field(min_length=1)
     arms: tuple[StudyArm, ...] = Field(min_length=1)
     comparisons: tuple[StudyComparison, ...] = ()
+    distances: tuple[StudyDistance, ...] = ()
 
     def arms_of(self, task: StudyTask) -> tuple[StudyArm, ...]:
         """The arms that run on a task, in file order."""
@@ -217,6 +225,7 @@ def _refuse_unknown(path: Path, file: StudyFile) -> None:
             raise UserError(f"{path.name}: the {what} `{twice[0]}` stands twice.", "Give each a `name` of its own.")
     _refuse_strangers(path, "task", [name for arm in file.arms for name in arm.tasks], tasks)
     _refuse_strangers(path, "arm", [name for pair in file.comparisons for name in (pair.a, pair.b)], arms)
+    _refuse_strangers(path, "arm", [name for pair in file.distances for name in (pair.start, pair.end)], arms)
 
 
 def _refuse_strangers(path: Path, what: str, named: list[str], known: list[str]) -> None:

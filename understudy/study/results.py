@@ -30,6 +30,7 @@ from understudy.evaluation.resampling import resampled_totals
 from understudy.pipeline.judging import intervals_of
 from understudy.study.cells import Cell, cell_path, read_cell
 from understudy.study.curves import N_DRAWS, Curve, CurveGap, curves_of, gaps_of
+from understudy.study.distances import Way, ways_of
 from understudy.study.file import Metric, StudyComparison, StudyFile
 from understudy.study.running import Place, TaskRun
 from understudy.study.tasks import OWN
@@ -150,6 +151,7 @@ class StudyResults:
     missing : tasks whose data were not there, and where they were looked for.
     curves : of the arms that learn in rounds, by task in file order.
     curve_gaps, curve_gaps_over_tasks : the comparisons between them.
+    ways : how far each arm goes, by teacher and distance that the file asks about.
     """
 
     file: StudyFile
@@ -161,6 +163,7 @@ class StudyResults:
     curves: tuple[Curve, ...] = ()
     curve_gaps: tuple[CurveGap, ...] = ()
     curve_gaps_over_tasks: tuple[CurveGapOverTasks, ...] = ()
+    ways: tuple[Way, ...] = ()
 
 
 def gather(file: StudyFile, runs: Sequence[TaskRun], missing: dict[str, str], work: Path) -> StudyResults:
@@ -187,7 +190,15 @@ def gather(file: StudyFile, runs: Sequence[TaskRun], missing: dict[str, str], wo
         tuple(curve for of_task in curves for curve in of_task),
         curve_gaps,
         tuple(_curve_gaps_over_tasks(curve_gaps)),
+        tuple(_ways(file, arms, teachers)),
     )
+
+
+def _ways(file: StudyFile, arms: Sequence[ArmOnTask], teachers: Sequence[str]) -> Iterator[Way]:
+    for teacher in teachers:
+        of_teacher = tuple(_of_teacher(arms, teacher).values())
+        for asked in file.distances:
+            yield from ways_of(of_teacher, asked, teacher)
 
 
 def _curves(run: TaskRun, work: Path, number: int) -> tuple[Curve, ...]:

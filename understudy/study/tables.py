@@ -11,6 +11,7 @@ import numpy as np
 from understudy.evaluation import Interval
 from understudy.evaluation.finite import finite_or_none
 from understudy.study.curves import Curve, CurveGap
+from understudy.study.distances import Way
 from understudy.study.results import (
     METRICS,
     ArmOnTask,
@@ -36,6 +37,7 @@ def table_rows(results: StudyResults) -> dict[str, list[dict[str, Any]]]:
     medians, gaps : over tasks, a row per teacher, arm (or pair of arms) and metric.
     curves : where arms learn in rounds, a row per task, teacher, arm and round.
     curve_gaps : a row per task, teacher and pair of arms, and one for the median over tasks.
+    distances : where the file asks about some, a row per task, teacher, distance and arm.
     """
     tables = {
         "runs": [row for arm in results.arms for row in _run_rows(results, arm)],
@@ -49,6 +51,8 @@ def table_rows(results: StudyResults) -> dict[str, list[dict[str, Any]]]:
             *map(_curve_gap_row, results.curve_gaps),
             *map(_curve_median_row, results.curve_gaps_over_tasks),
         ]
+    if results.ways:
+        tables["distances"] = list(map(_way_row, results.ways))
     return tables
 
 
@@ -189,6 +193,23 @@ def _curve_median_row(found: CurveGapOverTasks) -> dict[str, Any]:
         "last_low": finite_or_none(found.last.these_tasks.low),
         "last_high": finite_or_none(found.last.these_tasks.high),
         "reaches_last_of_b_at": None,
+    }
+
+
+def _way_row(way: Way) -> dict[str, Any]:
+    return {
+        "task": way.task,
+        "teacher": way.teacher,
+        "model": way.model,
+        "arm": way.arm,
+        "start": way.start,
+        "end": way.end,
+        "gain": finite_or_none(way.gain),
+        "gain_low": finite_or_none(way.gain_interval.low),
+        "gain_high": finite_or_none(way.gain_interval.high),
+        "share": finite_or_none(way.share),
+        "share_low": finite_or_none(way.share_interval.low),
+        "share_high": finite_or_none(way.share_interval.high),
     }
 
 
