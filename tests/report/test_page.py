@@ -16,7 +16,10 @@ from understudy.records import Span
 from understudy.report.as_json import report_json, summary_json
 from understudy.report.data import Disagreement, Distrusted, NoiseTrial, Remark, SearchResult, SearchTrial
 from understudy.report.figures import draw_figures
-from understudy.report.page import Page, _cut, _printed, _trust_verdict, environment, in_words, render
+from understudy.report.page import Page, render
+from understudy.report.rows import _trust_verdict
+from understudy.report.templating import _printed, environment
+from understudy.report.texts import _cut, in_words
 from understudy.settings import Codebook, Label
 
 PAYLOADS = (
