@@ -15,6 +15,7 @@ from understudy.report.templating import STYLESHEET, environment, policy_of, rea
 from understudy.report.words import UNDEFINED, amount, brackets, counted, decimal, estimate
 from understudy.study.curve_figures import draw_curves
 from understudy.study.curves import Curve, CurveGap
+from understudy.study.distances import Way
 from understudy.study.file import Metric
 from understudy.study.results import METRICS, ArmOnTask, CurveGapOverTasks, Estimate, Gap, Median, StudyResults
 from understudy.study.running import Place
@@ -96,6 +97,25 @@ class CurveTable:
 
 
 @dataclass(frozen=True)
+class WayRow:
+    """How far one arm goes on one task."""
+
+    task: str
+    arm: str
+    gain: str
+    share: str
+
+
+@dataclass(frozen=True)
+class WayTable:
+    """How much of the way between two arms the others go."""
+
+    start: str
+    end: str
+    rows: tuple[WayRow, ...]
+
+
+@dataclass(frozen=True)
 class StudyPage:
     """What the template prints, by name."""
 
@@ -110,6 +130,7 @@ class StudyPage:
     curves: tuple[CurveTable, ...]
     curve_gaps: tuple[CurveGapRow, ...]
     curve_figures: tuple[Picture, ...]
+    distances: tuple[WayTable, ...]
     missing: tuple[tuple[str, str], ...]
     command: str
 
@@ -142,6 +163,7 @@ def render(results: StudyResults, figures: Mapping[str, tuple[Picture, ...]], co
         curves=tuple(_curve_tables(results.curves)),
         curve_gaps=(*map(_curve_gap_row, results.curve_gaps), *map(_curve_median_row, results.curve_gaps_over_tasks)),
         curve_figures=figures[CURVES],
+        distances=tuple(_way_tables(results.ways)),
         missing=tuple(results.missing.items()),
         command=command,
     )
@@ -218,6 +240,17 @@ def _curve_median_row(found: CurveGapOverTasks) -> CurveGapRow:
     )
     title = f"median of {counted(found.n_tasks, 'task')} ({found.teacher})"
     return CurveGapRow(title, f"{found.a} − {found.b}", along, last, UNDEFINED)
+
+
+def _way_tables(ways: Sequence[Way]) -> Iterator[WayTable]:
+    for start, end in dict.fromkeys((way.start, way.end) for way in ways):
+        rows = [_way_row(way) for way in ways if (way.start, way.end) == (start, end)]
+        yield WayTable(start, end, tuple(rows))
+
+
+def _way_row(way: Way) -> WayRow:
+    gain, share = estimate(way.gain, way.gain_interval), estimate(way.share, way.share_interval)
+    return WayRow(f"{way.task} ({way.model or way.teacher})", way.arm, gain, share)
 
 
 def _figures(results: StudyResults, teacher: str) -> Iterator[Picture]:
