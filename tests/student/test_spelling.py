@@ -201,5 +201,6 @@ def test_auto_leaves_out_states_that_tell_nothing_more(tiny_bert, tmp_path):
     again = load_student(tmp_path / "student")
     assert isinstance(again, LinearTagger)
     assert not again.reads_states_
+    assert sum("spelling" in remark for remark in again.remarks_) == 1
     assert again.lenience_ == student.lenience_ > 0
     assert again.predict(test) == student.predict(test)

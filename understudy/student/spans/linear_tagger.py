@@ -50,6 +50,11 @@ TOLERANCE = 1e-4
 MOST_TO_SEARCH = 4000
 """Words among which C is chosen."""
 
+WITHOUT_STATES = (
+    "Words are known by their spelling and by the spans of other training texts alone: what the encoder makes of them "
+    "says no more, as where it cannot read the language."
+)
+
 
 @dataclass(frozen=True)
 class _Layer:
@@ -164,6 +169,7 @@ class LinearTagger(SpanStudent):
         with threadpool_limits(limits=1, user_api="blas"):
             layers = self._chosen(states, self._spelt(read, sure, states), described)
             self.layers_ = tuple(layer.fitted() for layer in layers)
+        self.remarks_ += () if self.reads_states_ else (WITHOUT_STATES,)
         self.lenience_ = self._lenience(layers, sure, examples.weights)
 
     def _spelt(self, read: Sequence[Words], shares: Sequence[FloatArray], states: FloatArray) -> Any:
