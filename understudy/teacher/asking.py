@@ -22,7 +22,8 @@ from understudy.records import Annotation, Answer, Document, Outcome, Provenance
 from understudy.settings import DataSettings, TeacherSettings
 from understudy.teacher.activity import Activity
 from understudy.teacher.batch_service import OffersBatches
-from understudy.teacher.batches import Batcher, Batching, BatchStore, Collector, NotAnswered
+from understudy.teacher.batches import Batcher, Batching, BatchStore
+from understudy.teacher.collector import Collector, NotAnswered
 from understudy.teacher.driver import Driver, Effort, Exchange, Stopped, Store
 from understudy.teacher.flow import converse
 from understudy.teacher.money import Budget, Charge, Limits, Prices

@@ -19,7 +19,7 @@ from understudy.teacher.identity import canonical, request_key
 from understudy.teacher.provider import CallError, Provider, Then
 
 if TYPE_CHECKING:
-    from understudy.teacher.batches import Collector, Replies
+    from understudy.teacher.collector import Collector, Replies
     from understudy.teacher.driver import Driver, Exchange
 
 FEWEST = 2
