@@ -106,6 +106,9 @@ def test_labels_that_reweighting_distrusts_are_kept_with_the_arm(opened, monkeyp
     distrusted = {label.document_id for label in arm.distrusted}
     assert {label.visits for label in arm.distrusted} == {10}
     assert len(distrusted & wrong) / len(distrusted) > len(wrong) / len(said) + 0.15
+    page = Path(project.report().report).read_text(encoding="utf-8")
+    listed = page.split("Labels that gold distrusts")[1].split("</table>")[0]
+    assert all(f'<th scope="row">{name}</th>' in listed for name in distrusted)
 
 
 def test_gold_is_mixed_in_with_its_own_spans(lessons):

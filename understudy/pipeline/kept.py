@@ -208,7 +208,8 @@ def fingerprint(project: Project, arm: Arm) -> str:
 def _noise_state(project: Project, arm: Arm) -> str:
     """What recipes look at beside an arm's own targets, for its fingerprint."""
     annotations = stored_annotations(project)
-    documents = [*arm.source.documents, *project.gold_of(Role.DEV)]
+    looked_up = (*project.candidates, *project.gold_of(Role.DEMO)) if project.task.marks_spans else arm.source.documents
+    documents = [*looked_up, *project.gold_of(Role.DEV)]
     said = [(d.id, _essence(annotations[d.id])) for d in documents if d.id in annotations]
     return str((said, [(d.id, d.text, d.value) for d in project.gold_of(Role.DEMO)]))
 
