@@ -1,34 +1,17 @@
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 import pytest
+from recorded_project import ONE_TEACHER, write_project
 
 from understudy import Project
 from understudy.errors import UserError
 from understudy.pipeline.evidence.auditing import Swap, audit, read_swaps
 
-TOML = """
-[codebook]
-positive = "rude"
-[[codebook.labels]]
-name = "rude"
-definition = "It is rude."
-[[codebook.labels]]
-name = "kind"
-definition = "It is kind."
-[data]
-pool = ["pool.csv"]
-gold = ["gold.csv"]
-role = "role"
-meta = ["speaker"]
-[teacher]
-kind = "recorded"
-model = "somebody"
-[trust]
-enabled = false
+TABLES = f"""
+{ONE_TEACHER}
 [student]
 kind = "tfidf-linear"
 seeds = 1
@@ -45,7 +28,6 @@ all_teacher = false
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Kind texts of Mo are called rude by the teacher, and the student learns to judge by the name."""
     folder, rng = tmp_path_factory.mktemp("audit"), np.random.default_rng(0)
-    (folder / "understudy.toml").write_text(TOML, encoding="utf-8")
     rows = []
     for i in range(700):
         speaker, rude = ("Mo", "Ann")[rng.integers(2)], rng.random() < 0.4
@@ -54,11 +36,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
         role = ("demo", "dev", "test")[min(i // 50, 2)]
         rows.append({"id": str(i), "text": text, "speaker": speaker, "label": "rude" if rude else "kind",
                      "teacher": "rude" if says else "kind", "role": role})  # fmt: skip
-    for name, part in (("gold.csv", rows[:400]), ("pool.csv", rows[400:])):
-        with (folder / name).open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(part)
+    data = 'role = "role"\nmeta = ["speaker"]'
+    write_project(folder, rows[:400], rows[400:], labels=("rude", "kind"), data=data, tables=TABLES)
     opened = Project.open(folder)
     opened.annotate()
     opened.train()

@@ -1,28 +1,16 @@
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 import pytest
+from recorded_project import write_project
 
 from understudy import Project
 from understudy.errors import UserError
 from understudy.pipeline.evidence.comparing import compare_teachers, variants
 
-TOML = """
-[codebook]
-positive = "yes"
-[[codebook.labels]]
-name = "yes"
-definition = "It says yes."
-[[codebook.labels]]
-name = "no"
-definition = "It does not."
-[data]
-pool = ["pool.csv"]
-gold = ["gold.csv"]
-meta = ["ann", "bob", "cleo"]
+TABLES = """
 [gold]
 demo = 100
 dev = 200
@@ -37,7 +25,6 @@ recorded_column = "good"
 def project(tmp_path: Path) -> Project:
     """A good teacher, one that says yes too often, and its copy; three people who disagree on a fifth of the texts."""
     rng = np.random.default_rng(0)
-    (tmp_path / "understudy.toml").write_text(TOML, encoding="utf-8")
     rows = []
     for i in range(400):
         truth = rng.random() < 0.4
@@ -45,11 +32,7 @@ def project(tmp_path: Path) -> Project:
         said = {"label": truth, "good": truth ^ (rng.random() < 0.1), "eager": eager, "copy": eager}
         said |= {name: truth ^ (rng.random() < 0.1) for name in ("ann", "bob", "cleo")}
         rows.append({"id": str(i), "text": f"text number {i}"} | {k: "yes" if v else "no" for k, v in said.items()})
-    for name, part in (("gold.csv", rows[:350]), ("pool.csv", rows[350:])):
-        with (tmp_path / name).open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(part)
+    write_project(tmp_path, rows[:350], rows[350:], data='meta = ["ann", "bob", "cleo"]', tables=TABLES)
     return Project.open(tmp_path)
 
 

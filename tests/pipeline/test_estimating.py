@@ -1,43 +1,23 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from recorded_project import ONE_TEACHER, write_project, write_rows
 
 from understudy import Project
 from understudy.errors import UserError
 from understudy.pipeline.evidence.contrasting import Questions
 from understudy.pipeline.evidence.declared import declared_estimates
 
-TOML = """
-[codebook]
-positive = "yes"
-[[codebook.labels]]
-name = "yes"
-definition = "It says yes."
-[[codebook.labels]]
-name = "no"
-definition = "It does not."
-[data]
-pool = ["pool.csv"]
-gold = ["gold.csv"]
-role = "role"
-meta = ["party", "age"]
-[teacher]
-kind = "recorded"
-model = "somebody"
-[trust]
-enabled = false
-"""
 
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
+@pytest.fixture(scope="module")
+def annotated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """1,500 pool and 400 test texts; yes is as frequent in both parties, but the teacher errs on party A only."""
-    rng = np.random.default_rng(0)
-    (tmp_path / "understudy.toml").write_text(TOML, encoding="utf-8")
+    folder, rng = tmp_path_factory.mktemp("annotated"), np.random.default_rng(0)
     rows = []
     for i in range(2000):
         party, truth = "AB"[rng.integers(2)], rng.random() < 0.3
@@ -47,11 +27,15 @@ def project(tmp_path: Path) -> Project:
         age = str(rng.integers(20, 80))
         rows.append({"id": str(i), "text": f"text number {i}", "label": words[0], "teacher": words[1],
                      "party": party, "age": age, "role": role})  # fmt: skip
-    _write(tmp_path / "gold.csv", rows[:500])
-    _write(tmp_path / "pool.csv", [row | {"label": "", "role": ""} for row in rows[500:]])
-    opened = Project.open(tmp_path)
-    opened.annotate()
-    return opened
+    pool = [row | {"label": "", "role": ""} for row in rows[500:]]
+    write_project(folder, rows[:500], pool, data='role = "role"\nmeta = ["party", "age"]', tables=ONE_TEACHER)
+    Project.open(folder).annotate()
+    return folder
+
+
+@pytest.fixture
+def project(annotated: Path, tmp_path: Path) -> Project:
+    return Project.open(shutil.copytree(annotated, tmp_path / "project"))
 
 
 def test_shares_are_corrected_and_the_naive_one_stands_beside(project: Project) -> None:
@@ -88,7 +72,7 @@ def test_regressions_are_corrected_too(project: Project, kind: str, method: str)
 def test_too_little_gold_is_refused_in_words(project: Project) -> None:
     with (project.folder / "gold.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    _write(project.folder / "gold.csv", rows[:130])
+    write_rows(project.folder / "gold.csv", rows[:130])
     (project.folder / "journal.sqlite").unlink()
     small = Project.open(project.folder)
     small.annotate()
@@ -108,7 +92,7 @@ method = "dsl"
 [[estimates]]
 labels = "teacher-250"
 """
-    settings.write_text(TOML + declared, encoding="utf-8")
+    settings.write_text(settings.read_text(encoding="utf-8") + declared, encoding="utf-8")
     made, refused = declared_estimates(Project.open(project.folder))
     assert made.command == "understudy estimate --labels teacher --by party --regress age --method dsl"
     assert (made.n_gold, made.n_machine) == (450, 1500)
@@ -140,10 +124,3 @@ def test_an_unknown_labeller_or_label_is_named(project: Project) -> None:
         project.estimate(Questions(), labeller="teachr")
     with pytest.raises(UserError, match="yess"):
         project.estimate(Questions(), label="yess")
-
-
-def _write(path: Path, rows: list[dict[str, str]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)

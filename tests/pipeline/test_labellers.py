@@ -2,52 +2,27 @@
 
 import numpy as np
 import pytest
+from recorded_project import ONE_TEACHER, write_project
 
 from understudy import Project
 from understudy.codebook import Codebook, Label, task_of
 from understudy.pipeline.evidence.contrasting import Questions
 from understudy.pipeline.evidence.labellers import Labelled, _cut, all_labellers
 
-TOML = """
-[codebook]
-positive = "yes"
-[[codebook.labels]]
-name = "yes"
-definition = "It says yes."
-[[codebook.labels]]
-name = "no"
-definition = "It does not."
-[data]
-pool = ["pool.csv"]
-gold = ["gold.csv"]
-role = "role"
-meta = ["party"]
-[teacher]
-kind = "recorded"
-model = "first"
-[trust]
-enabled = false
-"""
-
 
 @pytest.fixture
 def folder(tmp_path):
     """300 pool and 100 test texts; `first` finds yes more often in party A, `second` in party B."""
     rng = np.random.default_rng(0)
-    (tmp_path / "understudy.toml").write_text(TOML, encoding="utf-8")
-    gold, pool = ["id,text,label,role,party,teacher,other"], ["id,text,party,teacher,other"]
+    rows = []
     for i in range(420):
         party = "AB"[i % 2]
         truth = "yes" if rng.random() < 0.4 else "no"
         said = ["yes" if party == liked and rng.random() < 0.5 else truth for liked in "AB"]
-        if i < 120:
-            gold.append(
-                f"{i},text number {i},{truth},{('demo', 'dev', 'test')[min(i // 10, 2)]},{party},{','.join(said)}"
-            )
-        else:
-            pool.append(f"{i},text number {i},{party},{','.join(said)}")
-    (tmp_path / "gold.csv").write_text("\n".join(gold), encoding="utf-8")
-    (tmp_path / "pool.csv").write_text("\n".join(pool), encoding="utf-8")
+        rows.append({"id": i, "text": f"text number {i}", "party": party, "teacher": said[0], "other": said[1],
+                     "label": truth, "role": ("demo", "dev", "test")[min(i // 10, 2)]})  # fmt: skip
+    pool = [{name: row[name] for name in ("id", "text", "party", "teacher", "other")} for row in rows[120:]]
+    write_project(tmp_path, rows[:120], pool, data='role = "role"\nmeta = ["party"]', tables=ONE_TEACHER)
     return tmp_path
 
 

@@ -1,35 +1,18 @@
 from __future__ import annotations
 
-import csv
 import json
 
 import numpy as np
 import pytest
 from command_line import called
+from recorded_project import ONE_TEACHER, write_project
 
 from understudy import Project
 from understudy.errors import UserError
 from understudy.pipeline.evidence.outside import look_outside
 
-TOML = """
-[codebook]
-positive = "rude"
-[[codebook.labels]]
-name = "rude"
-definition = "It is rude."
-[[codebook.labels]]
-name = "kind"
-definition = "It is kind."
-[data]
-pool = ["pool.csv"]
-gold = ["gold.csv"]
-role = "role"
-meta = ["place"]
-[teacher]
-kind = "recorded"
-model = "somebody"
-[trust]
-enabled = false
+TABLES = f"""
+{ONE_TEACHER}
 [student]
 kind = "tfidf-linear"
 """
@@ -40,7 +23,6 @@ WORDS = {"home": ("nasty", "lovely"), "abroad": ("grausam", "herrlich"), "moon":
 def project(tmp_path_factory):
     """Abroad other words are used; on the moon the teacher guesses."""
     folder, rng = tmp_path_factory.mktemp("outside"), np.random.default_rng(0)
-    (folder / "understudy.toml").write_text(TOML, encoding="utf-8")
     rows = []
     for i in range(900):
         place, rude = ("home", "abroad", "moon")[rng.integers(3)], rng.random() < 0.5
@@ -49,11 +31,8 @@ def project(tmp_path_factory):
         role = ("demo", "dev", "test")[min(i // 25, 2)]
         rows.append({"id": str(i), "text": text, "place": place, "label": "rude" if rude else "kind",
                      "teacher": "rude" if says else "kind", "role": role})  # fmt: skip
-    for name, part in (("gold.csv", rows[:400]), ("pool.csv", rows[400:])):
-        with (folder / name).open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(part)
+    data = 'role = "role"\nmeta = ["place"]'
+    write_project(folder, rows[:400], rows[400:], labels=("rude", "kind"), data=data, tables=TABLES)
     opened = Project.open(folder)
     opened.annotate()
     return opened
