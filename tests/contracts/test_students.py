@@ -450,7 +450,7 @@ class TestEncoder(StudentContract):
     kind = "encoder"
 
     def make(self, task, seed=0):
-        return EncoderStudent(task, model=self.model, learning_rate=2e-3, epochs=16, max_tokens=32, seed=seed)
+        return EncoderStudent(task, model=self.model, learning_rate=4e-3, epochs=10, max_tokens=32, seed=seed)
 
 
 class TestDecoder(StudentContract):
