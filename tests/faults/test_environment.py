@@ -194,11 +194,12 @@ with Journal.open(Path(sys.argv[1])) as journal:
 
 def test_x10_hash_seeds_and_the_number_of_workers_change_nothing(tmp_path):
     paths = os.pathsep.join([str(Path(__file__).parents[1]), str(Path(__file__).parents[2])])
-    found = []
+    started = []
     for seed, n_workers in ((1, 1), (2, 8), (3, 64)):
         command = [sys.executable, "-c", ORDER, tmp_path / f"{seed}.sqlite", str(Path(__file__).parent), str(n_workers)]
         environment = {**os.environ, "PYTHONHASHSEED": str(seed), "PYTHONPATH": paths}
-        found.append(json.loads(subprocess.run(command, stdout=-1, text=True, env=environment, check=True).stdout))
+        started.append(subprocess.Popen(command, stdout=-1, text=True, env=environment))
+    found = [json.loads(process.communicate()[0]) for process in started]
     assert found[0] == found[1] == found[2]
     assert len({value for _, value, _ in found[0]}) == 2
 

@@ -3,6 +3,7 @@
 import errno
 import os
 import random
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -20,16 +21,24 @@ from understudy.student.folder import _replace as replace_student
 N = 3000
 
 
-@pytest.fixture
-def filled(tmp_path):
-    path = tmp_path / "journal.sqlite"
-    with Journal.open(path) as journal:
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A folder with a journal that nothing damages."""
+    folder = tmp_path_factory.mktemp("whole")
+    with Journal.open(folder / "journal.sqlite") as journal:
         journal.remember("nonce", "kept")
         journal.add_human_labels([HumanLabel(f"d{i}", "sha", "pos", "ada", "gold.csv", "") for i in range(50)], str)
         for i in range(N):
             journal.intend(Request(f"k{i:05}", f"d{i}", 0, 0, "t", "{}"))
             journal.settle(Reply(f"k{i:05}", f"body {i} " + "x" * 300))
-    return path
+    return folder
+
+
+@pytest.fixture
+def filled(whole, tmp_path):
+    """A copy of it to damage."""
+    shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "journal.sqlite"
 
 
 def replies(path):

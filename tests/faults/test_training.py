@@ -48,24 +48,43 @@ def fit(model, workspace, stop_after=0, task=TASK, **parameters):
     return student, done
 
 
+def checkpoint_every_step(patch):
+    patch.setattr("understudy.student.fine_tuned.Checkpoints", lambda path: Checkpoints(path, every_s=0.0))
+
+
 @pytest.fixture
 def every_step(monkeypatch):
-    monkeypatch.setattr("understudy.student.fine_tuned.Checkpoints", lambda path: Checkpoints(path, every_s=0.0))
+    checkpoint_every_step(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def stopped(tiny_bert, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("stopped")
+    with pytest.MonkeyPatch.context() as patch:
+        checkpoint_every_step(patch)
+        fit(tiny_bert, folder, stop_after=5)
+    assert [path.name for path in folder.iterdir()] == ["step-000000004"]
+    return folder
 
 
 @pytest.fixture
-def workspace(tiny_bert, tmp_path, every_step):
+def workspace(stopped, tmp_path, every_step):
     """The folder of a training that stopped after five of nine steps; its newest checkpoint is that of the fourth."""
-    fit(tiny_bert, tmp_path / "work", stop_after=5)
-    assert [path.name for path in (tmp_path / "work").iterdir()] == ["step-000000004"]
-    return tmp_path / "work"
+    return shutil.copytree(stopped, tmp_path / "work")
+
+
+@pytest.fixture(scope="module")
+def saved(tiny_bert, tmp_path_factory):
+    student, _ = fit(tiny_bert, None, epochs=1)
+    folder = tmp_path_factory.mktemp("saved") / "student"
+    student.save(folder)
+    return folder
 
 
 @pytest.fixture
-def trained(tiny_bert, tmp_path):
-    student, _ = fit(tiny_bert, None, epochs=1)
-    student.save(tmp_path / "student")
-    return tmp_path / "student"
+def trained(saved, tmp_path):
+    """A student's folder to damage."""
+    return shutil.copytree(saved, tmp_path / "student")
 
 
 def alter(workspace, change):
