@@ -101,6 +101,17 @@ def delay(seconds: float, then: Action) -> Action:
     return Action(perform, then.is_billed)
 
 
+def once(is_time: Callable[[], bool], then: Action) -> Action:
+    """Nothing until something else has happened."""
+
+    async def perform(writer):
+        while not is_time():
+            await asyncio.sleep(0.005)
+        await then.perform(writer)
+
+    return Action(perform, then.is_billed)
+
+
 def hang() -> Action:
     return delay(HANG_S, raw(""))
 

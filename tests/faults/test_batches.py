@@ -43,11 +43,6 @@ from understudy.teacher.batch_service import Capacity
 from understudy.teacher.identity import canonical
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "journal.sqlite"
-
-
 @both
 def test_batch_answers_all_first_questions_for_half_the_price_and_no_single_call(path, kind):
     with serving_batches(Script(by_number, looks=3)) as fake:

@@ -33,11 +33,6 @@ FOUR = Together(4)
 """Twelve texts are three calls."""
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "journal.sqlite"
-
-
 def shown(question):
     """Id ("" for a text that is asked about alone) and text of each text of a question."""
     return [(one, text) for _, one, text in SHOWN.findall(question)]

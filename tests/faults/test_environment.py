@@ -28,11 +28,6 @@ TASK = task_of(Codebook(labels=(Label(name="pos"), Label(name="neg"))))
 PLAN = PromptPlan("5f0c9a77e2b1d304", lambda some: [()] * len(some), True, "cb", "pr")
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "journal.sqlite"
-
-
 def documents(n):
     return [Document(f"d{i}", f"text {i}") for i in range(n)]
 

@@ -18,11 +18,6 @@ FEW, MANY = 200, 20_000
 WHO = Provenance("m", "m", "codebook", "prompt")
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "journal.sqlite"
-
-
 def key(number):
     return f"{number:064x}"
 

@@ -1,98 +1,18 @@
-"""The model's side under attack, by the number of the fault: P (provider), B (budget), K (keys), R (interruption)."""
+"""The model's side under attack: cases P-01 to P-28, as far as single calls show them."""
 
 import asyncio
 import json
 import re
-import signal
 import socket
-import subprocess
-import sys
-import threading
 import time
 
-import numpy as np
 import pytest
-from fakellm import close_after, completion, delay, drip, hang, ok, raw, refuse, serving, status, truncate
-from invariants import check_invariants
+from fakellm import close_after, completion, delay, drip, hang, ok, once, raw, refuse, serving, status, truncate
+from single_runs import KEY, FastClock, annotate, by_text, documents, in_turn, outcomes, stopped, teacher_for
 
-from understudy.codebook import Codebook, Label, task_of
-from understudy.errors import BudgetSpent, TeacherError, UserError
 from understudy.journal import Journal
 from understudy.records import Document, Outcome
-from understudy.settings import DataSettings, TeacherSettings
-from understudy.teacher import Anthropic, Gemini, LanguageModelTeacher, OpenAICompatible, PromptPlan
-from understudy.teacher.patience import Clock
-
-TASK = task_of(Codebook(labels=(Label(name="pos"), Label(name="neg"))))
-KEY = "sk-canary-7f3a9e51c0de"
-NONCE = "5f0c9a77e2b1d304"
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "journal.sqlite"
-
-
-def documents(n):
-    return [Document(f"d{i}", f"text {i}") for i in range(n)]
-
-
-def settings(**changes):
-    return TeacherSettings(**{"kind": "openai", "model": "m", "concurrency": 4, "max_attempts": 3} | changes)
-
-
-def teacher_for(url, journal, clock=None, repair=True, choose=None, key=KEY, **changes):
-    chosen = settings(**changes)
-    temperature, max_tokens = chosen.temperature, chosen.max_tokens
-    provider = OpenAICompatible(url, chosen.model, key, temperature=temperature, max_tokens=max_tokens)
-    plan = PromptPlan(NONCE, choose or (lambda some: [()] * len(some)), repair, "cb", "pr")
-    rng = np.random.default_rng(0)
-    return LanguageModelTeacher(TASK, provider, journal, plan, chosen, DataSettings(), rng, clock)
-
-
-def annotate(url, path, texts, **changes):
-    """Annotations by document id, after the invariants were checked."""
-    asked = documents(texts) if isinstance(texts, int) else [Document(f"d{i}", text) for i, text in enumerate(texts)]
-    with Journal.open(path) as journal:
-        annotations = list(teacher_for(url, journal, **changes).annotate(asked))
-    check_invariants(path, asked, annotations, [KEY], changes.get("budget_usd"))
-    return {a.document_id: a for a in annotations}
-
-
-def outcomes(annotations):
-    return [annotations[f"d{i}"].outcome for i in range(len(annotations))]
-
-
-def stopped(url, path, n=20, **changes):
-    """The error that stops a run, and what was finished before."""
-    finished = []
-    with Journal.open(path) as journal, pytest.raises(TeacherError) as caught:
-        finished.extend(teacher_for(url, journal, **changes).annotate(documents(n)))
-    return caught.value
-
-
-class FastClock(Clock):
-    """A thousand times as fast as the real one; `slept` lists the waits, in its own seconds."""
-
-    __slots__ = ("slept",)
-
-    def __init__(self):
-        super().__init__(monotonic=lambda: time.monotonic() * 1000, sleep=self._sleep)
-        object.__setattr__(self, "slept", [])
-
-    async def _sleep(self, seconds):
-        self.slept.append(seconds)
-        await asyncio.sleep(seconds / 1000)
-
-
-def in_turn(*actions):
-    """One action for each call, the last for all further ones."""
-    return lambda call: actions[min(call.number, len(actions) - 1)]
-
-
-def by_text(actions, otherwise):
-    """Actions for questions that hold a text."""
-    return lambda call: next((a for text, a in actions.items() if f"{text}\n" in call.question), otherwise)
+from understudy.teacher import Anthropic, Gemini, OpenAICompatible
 
 
 def test_p01_retry_after_closes_the_gate_for_every_call(path):
@@ -485,7 +405,8 @@ def test_p25_stored_rubbish_is_read_again_and_never_raises(path):
 
 
 def test_p28_stragglers_do_not_hold_the_others_up(path):
-    with serving(by_text({"text 0": delay(1.0, ok("pos"))}, ok("pos"))) as fake, Journal.open(path) as journal:
+    straggler = once(lambda: (len(fake.calls), fake.n_open) == (30, 1), delay(0.1, ok("pos")))
+    with serving(by_text({"text 0": straggler}, ok("pos"))) as fake, Journal.open(path) as journal:
         order = [a.document_id for a in teacher_for(fake.url, journal, concurrency=2).annotate(documents(30))]
     assert order[-1] == "d0"
 
@@ -494,168 +415,3 @@ def test_concurrency_is_what_was_asked_for(path):
     with serving(in_turn(delay(0.2, ok("pos")))) as fake:
         annotate(fake.url, path, 30, concurrency=6)
     assert fake.peak == 6
-
-
-def test_b01_cap_holds_with_64_workers_and_a_higher_one_resumes(path):
-    # 5,000 answer tokens at 2 USD a million are one cent a call; prompts are free here
-    prices = {"price_in_usd": 0.0, "price_out_usd": 2.0, "max_tokens": 5000, "concurrency": 64}
-    with serving(in_turn(delay(0.02, ok("pos", usage=(100, 5000))))) as fake:
-        error = stopped(fake.url, path, n=100, budget_usd=0.10, **prices)
-        assert isinstance(error, BudgetSpent)
-        assert error.exit_code == 3
-        assert len(fake.calls) == 10
-        stopped(fake.url, path, n=100, budget_usd=0.10, **prices)
-        assert len(fake.calls) == 10
-        stopped(fake.url, path, n=100, budget_usd=0.25, **prices)
-        assert len(fake.calls) == 25
-        annotate(fake.url, path, 100, budget_usd=1.0, **prices)
-        assert len(fake.calls) == 100
-
-
-def test_b01_reservations_are_settled_at_what_calls_really_cost(path):
-    # each call may cost a cent but costs a tenth of it: the whole budget is used, not a tenth of it
-    prices = {"price_in_usd": 0.0, "price_out_usd": 2.0, "max_tokens": 5000, "concurrency": 64}
-    with serving(in_turn(ok("pos", usage=(100, 500)))) as fake:
-        stopped(fake.url, path, n=200, budget_usd=0.05, **prices)
-    assert len(fake.calls) == 41  # after 41 calls 0.041 are spent, and 0.010 more would exceed 0.05
-
-
-def test_b02_budget_of_nothing_spends_nothing(path):
-    with serving(in_turn(ok("pos"))) as fake:
-        stopped(fake.url, path, budget_usd=0.0, price_in_usd=1.0, price_out_usd=1.0)
-        assert fake.calls == []
-        assert annotate(fake.url, path, 1, budget_usd=0.0, price_in_usd=0.0, price_out_usd=0.0)["d0"].cost_usd == 0.0
-
-
-def test_b03_unknown_price_is_unknown_and_no_budget_can_be_promised(path):
-    with serving(in_turn(ok("pos"))) as fake:
-        assert annotate(fake.url, path, 1)["d0"].cost_usd is None
-        with Journal.open(path) as journal, pytest.raises(UserError, match="price of the model is unknown"):
-            list(teacher_for(fake.url, journal, budget_usd=1.0).annotate(documents(1)))
-
-
-@pytest.mark.parametrize("action", [ok("pos"), raw("{"), status(400), status(500), close_after(60, completion("pos"))])
-def test_k01_the_key_is_in_no_file_and_no_annotation(path, tmp_path, action, capfd):
-    with serving(in_turn(action)) as fake:
-        annotations = annotate(fake.url, path, 1, clock=FastClock())
-        assert fake.calls[0].headers["authorization"] == f"bearer {KEY}"
-    assert KEY not in repr(annotations)
-    for file in tmp_path.iterdir():
-        assert KEY.encode() not in file.read_bytes()
-    assert KEY not in "".join(capfd.readouterr())
-
-
-def test_k01_a_server_that_echoes_the_key_does_not_get_it_stored(path):
-    with serving(in_turn(status(400, json.dumps({"error": {"message": f"you sent {KEY}"}})))) as fake:
-        annotations = annotate(fake.url, path, 1)
-    assert "[key]" in annotations["d0"].reason
-    assert KEY.encode() not in path.read_bytes()
-
-
-@pytest.mark.parametrize(
-    "url", [f"http://host/v1?key={KEY}", f"http://host/v1?api_key={KEY}", f"http://user:{KEY}@host/v1"]
-)
-def test_k02_credentials_in_the_url_are_refused_without_repeating_them(url):
-    with pytest.raises(UserError, match="holds a credential") as caught:
-        OpenAICompatible(url, "m")
-    assert KEY not in f"{caught.value.message}{caught.value.hint}"
-
-
-def test_k02_the_provider_does_not_print_its_key():
-    provider = OpenAICompatible("http://host/v1", "m", KEY)
-    assert KEY not in f"{provider!r}{provider}{provider.url}{provider.body([])}"
-
-
-def test_k06_white_space_and_quotes_around_a_key_are_dropped_and_impossible_keys_refused(path):
-    with serving(in_turn(ok("pos"))) as fake:
-        annotate(fake.url, path, 1, key=f'\ufeff"{KEY}"\n')
-    assert fake.calls[0].headers["authorization"] == f"bearer {KEY}"
-    with pytest.raises(UserError, match="no key has"):
-        OpenAICompatible("http://host/v1", "m", "sk-one two")
-
-
-def test_closing_the_iterator_stops_sending_and_keeps_what_is_in_flight(path):
-    with serving(in_turn(delay(0.1, ok("pos")))) as fake, Journal.open(path) as journal:
-        annotations = teacher_for(fake.url, journal, concurrency=4).annotate(documents(1000))
-        next(annotations)
-        annotations.close()
-        n_calls = len(fake.calls)
-        assert n_calls <= 12
-        assert journal.counts()["replies"] == n_calls == fake.n_billed
-    assert not [thread for thread in threading.enumerate() if thread.name == "understudy-teacher"]
-
-
-def test_closing_while_the_gate_is_closed_does_not_wait_for_it(path):
-    with serving(in_turn(ok("pos"), status(429, Retry_After="300"))) as fake, Journal.open(path) as journal:
-        annotations = teacher_for(fake.url, journal, concurrency=1).annotate(documents(10))
-        next(annotations)
-        while len(fake.calls) < 2:
-            time.sleep(0.01)
-        annotations.close()
-    assert len(fake.calls) == 2
-
-
-INTERRUPTED = """
-import signal, sys
-from pathlib import Path
-import numpy as np
-from understudy.codebook import Codebook, Label, task_of
-from understudy.journal import Journal
-from understudy.records import Document
-from understudy.settings import DataSettings, TeacherSettings
-from understudy.teacher import LanguageModelTeacher, OpenAICompatible, PromptPlan
-url, path = sys.argv[1:]
-signal.signal(signal.SIGINT, signal.default_int_handler)
-with Journal.open(Path(path)) as journal:
-    plan = PromptPlan("5f0c9a77e2b1d304", lambda some: [()] * len(some))
-    teacher = LanguageModelTeacher(
-        task_of(Codebook(labels=(Label(name="pos"), Label(name="neg")))), OpenAICompatible(url, "m"), journal, plan,
-        TeacherSettings(kind="openai", model="m", concurrency=4), DataSettings(), np.random.default_rng(0),
-    )
-    try:
-        for annotation in teacher.annotate([Document(f"d{i}", f"text {i}") for i in range(1000)]):
-            sys.stdout.write("one\\n")
-            sys.stdout.flush()
-    except KeyboardInterrupt:
-        sys.exit(130)
-"""
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT")
-def test_r03_interruption_drains_what_is_in_flight(path):
-    with serving(in_turn(delay(0.3, ok("pos")))) as fake:
-        child = subprocess.Popen([sys.executable, "-c", INTERRUPTED, fake.url, path], stdout=-1, text=True)
-        assert child.stdout.readline() == "one\n"
-        time.sleep(0.1)
-        child.send_signal(signal.SIGINT)
-        child.communicate(timeout=30)
-    assert child.returncode == 130
-    with Journal.open(path) as journal:
-        counts = journal.counts()
-        assert counts["replies"] == len(fake.calls) < 30
-        ready = journal._read("select kind from failures")  # stored as intended, and then as not sent
-        assert set(ready) <= {("not sent",)}
-        assert counts["requests"] == counts["replies"] + len(ready)
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT")
-def test_r04_second_interruption_does_not_wait(path):
-    with serving(in_turn(ok("pos"), hang())) as fake:
-        child = subprocess.Popen([sys.executable, "-c", INTERRUPTED, fake.url, path], stdout=-1, stderr=-1, text=True)
-        assert child.stdout.readline() == "one\n"
-        for _ in range(2):
-            time.sleep(0.3)
-            child.send_signal(signal.SIGINT)
-        child.communicate(timeout=20)
-    assert child.returncode == 130
-    with Journal.open(path) as journal:
-        journal.check()
-        assert journal.counts()["replies"] >= 1
-
-
-def test_works_inside_a_running_event_loop(path):
-    async def notebook():
-        return annotate(fake.url, path, 2)
-
-    with serving(in_turn(ok("pos"))) as fake:
-        assert outcomes(asyncio.run(notebook())) == [Outcome.LABELLED] * 2

@@ -24,11 +24,6 @@ ANNOTATION = Span(12, 22, "PER", "annotation")
 """The pile of poo is one code point and two UTF-16 units: 13 would be the offset in a browser."""
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "journal.sqlite"
-
-
 def asked(path, text, reply, span_format="json", task=FLAT, replicates=1):
     """What becomes of a model's answer about a text, through HTTP, journal and back; the same is read again."""
     document = Document("d", text)

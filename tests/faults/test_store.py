@@ -27,11 +27,6 @@ sys.stdin.read()
 
 
 @pytest.fixture
-def path(tmp_path):
-    return tmp_path / "journal.sqlite"
-
-
-@pytest.fixture
 def filled(path):
     with Journal.open(path) as journal:
         for i in range(2000):
