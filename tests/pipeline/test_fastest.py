@@ -11,7 +11,8 @@ from small_project import SmallProject
 from understudy.pipeline import cascading, fastest
 from understudy.pipeline.fastest import FORM_FILE, in_fastest_form
 from understudy.records import Role
-from understudy.student import EncoderStudent, Labelled
+from understudy.student import AutoStudent, EncoderStudent, Labelled, TfidfStudent
+from understudy.student.auto import Member
 from understudy.student.forms import forms_here, in_form
 
 
@@ -137,6 +138,22 @@ def test_half_precision_leaves_the_student_alone(project):
     half = in_form(student, "bf16")
     np.testing.assert_allclose(half.predict_proba(documents), before, atol=0.05)
     np.testing.assert_array_equal(student.predict_proba(documents), before)
+
+
+def test_a_joint_answer_is_computed_in_the_form_of_the_networks_behind_it(project):
+    encoder, documents = student_of(project), project.gold[:40]
+    targets = project.task.encode([document.value for document in documents])
+    words = TfidfStudent(project.task).fit(documents, targets)
+    joint = AutoStudent(project.task, None)
+    joint.members_ = (Member("encoder", encoder, 0.7), Member("tfidf-linear", words, 0.3))
+    joint.thresholds_ = np.full(2, np.nan)
+    assert set(forms_here(joint)) == set(forms_here(encoder)) - {"cascade"}
+    half = in_form(joint, "bf16")
+    expected = 0.7 * in_form(encoder, "bf16").predict_proba(documents) + 0.3 * words.predict_proba(documents)
+    np.testing.assert_allclose(half.predict_proba(documents), expected)
+    assert joint.members_[0].student is encoder
+    with pytest.raises(ValueError, match="kind auto has no cascade"):
+        in_form(joint, "cascade")
 
 
 def test_students_without_other_forms_label_as_they_are(project):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -167,6 +168,13 @@ class AutoStudent(Student):
         for member in self.members_:
             member.student.set_thresholds(thresholds)
         return self
+
+    def answered_by(self, students: Sequence[Student]) -> Self:
+        """The same student with others in its members' places, one each: the same ones in another form, say."""
+        other = copy.copy(self)
+        pairs = zip(self.members_, students, strict=True)
+        other.members_ = tuple(replace(member, student=student) for member, student in pairs)
+        return other
 
     def _probabilities(self, documents: Sequence[Document]) -> FloatArray:
         """Linear members have one encoder, which reads each text once."""

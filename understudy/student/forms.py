@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from understudy.codebook import Task
 from understudy.records import Document, Value
-from understudy.student.base import Labelled
+from understudy.student.auto import AutoStudent
+from understudy.student.base import Labelled, Student
 from understudy.student.cascade import CascadeStudent
 from understudy.student.encoder import EncoderStudent
 from understudy.student.exported import Exported
@@ -33,8 +34,8 @@ FAITHFUL = 0.995
 """Share of gold dev texts on which a form must give the answer that single precision gives."""
 
 FloatArray = NDArray[np.float64]
-Formed = EncoderStudent | EncoderTagger
-"""Students that have forms: of texts and relations, and of spans."""
+Formed = EncoderStudent | EncoderTagger | AutoStudent
+"""Students that may have forms: of texts and relations, of spans, and those that such students answer for."""
 
 
 class Labeller(Protocol):
@@ -55,8 +56,15 @@ class Labeller(Protocol):
 
 
 def has_forms(student: object) -> TypeGuard[Formed]:
-    """Whether a student has a network that can be computed in other ways."""
-    return isinstance(student, Formed)
+    """Whether a student has a network that can be computed in other ways, or one that answers for it has."""
+    return bool(_networks(student))
+
+
+def _networks(student: object) -> list[EncoderStudent | EncoderTagger]:
+    """The fine-tuned students behind a student's answers."""
+    if isinstance(student, AutoStudent):
+        return [network for member in student.members_ for network in _networks(member.student)]
+    return [student] if isinstance(student, EncoderStudent | EncoderTagger) else []
 
 
 def forms_here(student: Formed, *, may_quantise: bool = False) -> tuple[Form, ...]:
@@ -66,7 +74,7 @@ def forms_here(student: Formed, *, may_quantise: bool = False) -> tuple[Form, ..
     ----------
     may_quantise : whether ``int8`` is among them; it may cost accuracy.
     """
-    device = student.learner_.network.device
+    device = _networks(student)[0].learner_.network.device
     if device.type != "cpu":
         return ("bf16",) if has_fast_bf16(device) else ()
     has_onnx = find_spec("onnx") is not None and find_spec("onnxruntime") is not None
@@ -89,14 +97,24 @@ def in_form(student: Formed, form: Form, *, bound: float = np.inf, n_threads: in
     UserError
         If the extra `onnx` is missing for a form that needs it, or the architecture cannot be exported.
     ValueError
-        If a student of spans is asked for its ``cascade``: it decides about every word.
+        If another student than one of texts or relations is asked for its ``cascade``: of spans nearly every text has a
+        word that int8 is not sure of, and several students are sure of different texts.
     """
     if form == "torch":
         return student
     if form == "cascade":
         if not isinstance(student, EncoderStudent):
-            raise ValueError("a student of spans has no cascade: nearly every text has a word that int8 is not sure of")
+            raise ValueError(f"a student of kind {student.kind} has no cascade")
         return CascadeStudent(student, bound, n_threads=n_threads)
+    return _computed(student, form, n_threads)
+
+
+def _computed(student: Student, form: Form, n_threads: int) -> Student:
+    """The student with every network behind it computed in one form that stands in for the network alone."""
+    if isinstance(student, AutoStudent):
+        return student.answered_by([_computed(member.student, form, n_threads) for member in student.members_])
+    if not isinstance(student, EncoderStudent | EncoderTagger):
+        return student
     learner = student.learner_
     if form == "bf16":
         return student.scored_by(Half(learner))
