@@ -10,7 +10,7 @@ from understudy.codebook import Codebook, Label, task_of
 from understudy.embedding import load_encoder
 from understudy.errors import UserError
 from understudy.records import Document, Span
-from understudy.settings import EmbeddingSettings
+from understudy.settings import EmbeddingSettings, LinearSettings, StudentSettings
 from understudy.student import load_student
 from understudy.student.side_by_side import SideBySide
 from understudy.student.spans.lexicon import Lexicon, entries, learn_lexicon
@@ -204,3 +204,14 @@ def test_auto_leaves_out_states_that_tell_nothing_more(tiny_bert, tmp_path):
     assert sum("spelling" in remark for remark in again.remarks_) == 1
     assert again.lenience_ == student.lenience_ > 0
     assert again.predict(test) == student.predict(test)
+
+
+def test_no_decision_is_tuned_where_the_settings_say_so(tiny_bert):
+    encoder = load_encoder(EmbeddingSettings(model=str(tiny_bert), max_tokens=16), None)
+    settings = StudentSettings(tune_threshold=False, linear=LinearSettings(folds=2, c=(0.01, 0.1, 1.0)))
+    student = LinearTagger.from_settings(settings, TASK, encoder, 0)
+    training = unreadable(60, 0)
+    student.fit(training, TASK.encode([document.value for document in training]).astype(float))
+    assert student.lenience_ == 0.0
+    tuned = student.set_params(is_lenient=True).fit(training, TASK.encode([d.value for d in training]).astype(float))
+    assert tuned.lenience_ > 0

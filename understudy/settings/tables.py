@@ -375,7 +375,11 @@ class StudentSettings(Table):
     seeds: int = Field(3, ge=1, description="Training runs of each arm; their spread is reported.")
     train_on_dev: bool = Field(False, description="Let gold dev texts also join the training of teacher+human.")
     soft_targets: bool = Field(True, description="Learn from the shares of repeated answers, not only the winner.")
-    tune_threshold: bool = Field(True, description="Choose the decision threshold on dev.")
+    tune_threshold: bool = Field(
+        True,
+        description="Choose the decision threshold on dev; of the `linear` student of spans how readily words become "
+        "spans, on held-out training texts.",
+    )
     threshold_for: Literal["f1", "prevalence"] = Field(
         "f1", description="What it is chosen for: F1, or labels as frequent as people give them."
     )

@@ -102,6 +102,7 @@ class LinearTagger(SpanStudent):
         without which it does not rise by more than that, as those of an encoder that cannot read the language.
     max_terms : most features of spelling.
     scheme, min_share : see the settings.
+    is_lenient : whether `lenience_` is chosen; else it is 0, and the most probable legal tags are what is said.
 
     Attributes
     ----------
@@ -128,6 +129,7 @@ class LinearTagger(SpanStudent):
         max_terms: int = NGRAMS.max_terms,
         scheme: Scheme = SPANS.scheme,
         min_share: float = SPANS.min_share,
+        is_lenient: bool = True,
     ) -> None:
         self.task = task
         self.encoder = encoder
@@ -138,13 +140,14 @@ class LinearTagger(SpanStudent):
         self.max_terms = max_terms
         self.scheme: Scheme = scheme
         self.min_share = min_share
+        self.is_lenient = is_lenient
 
     @classmethod
     def from_settings(cls, settings: StudentSettings, task: Task, encoder: Encoder, seed: int) -> Self:
         """An untrained student as the project file describes it."""
         own = settings.linear
         chosen = (own.folds, own.c, seed, own.ngrams, settings.ngrams.max_terms)
-        return cls(task, encoder, *chosen, **settings.spans.model_dump())
+        return cls(task, encoder, *chosen, **settings.spans.model_dump(), is_lenient=settings.tune_threshold)
 
     @property
     def tags(self) -> TagScheme:
@@ -170,7 +173,7 @@ class LinearTagger(SpanStudent):
             layers = self._chosen(states, self._spelt(read, sure, states), described)
             self.layers_ = tuple(layer.fitted() for layer in layers)
         self.remarks_ += () if self.reads_states_ else (WITHOUT_STATES,)
-        self.lenience_ = self._lenience(layers, sure, examples.weights)
+        self.lenience_ = self._lenience(layers, sure, examples.weights) if self.is_lenient else 0.0
 
     def _spelt(self, read: Sequence[Words], shares: Sequence[FloatArray], states: FloatArray) -> Any:
         """The spelling of the training words, as sparse features as long as their states; None if it is not wanted."""
