@@ -24,6 +24,14 @@ N_ASKED = 24
 """As many gold texts are asked about by `validate`."""
 
 
+@pytest.fixture(autouse=True)
+def _heeds_sighup():
+    """What the suite's own parent ignores, `nohup` say, its children would ignore too."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.fixture
 def paid(tmp_path):
     """A project whose teacher is a model on the loopback and needs no encoder."""
