@@ -157,9 +157,7 @@ def _curve_rows(curve: Curve) -> Iterator[dict[str, Any]]:
             "n_asked": point.n_asked,
             "n_labels": point.n_labels,
             "n_runs": len(point.of_runs),
-            "f1": finite_or_none(point.f1),
-            "f1_low": finite_or_none(point.interval.low),
-            "f1_high": finite_or_none(point.interval.high),
+            **_bounded("f1", point.f1, point.interval),
             "f1_sd": finite_or_none(point.deviation),
         }
 
@@ -170,12 +168,8 @@ def _curve_gap_row(gap: CurveGap) -> dict[str, Any]:
         "teacher": gap.teacher,
         "a": gap.a,
         "b": gap.b,
-        "along": finite_or_none(gap.along),
-        "along_low": finite_or_none(gap.along_interval.low),
-        "along_high": finite_or_none(gap.along_interval.high),
-        "last": finite_or_none(gap.last),
-        "last_low": finite_or_none(gap.last_interval.low),
-        "last_high": finite_or_none(gap.last_interval.high),
+        **_bounded("along", gap.along, gap.along_interval),
+        **_bounded("last", gap.last, gap.last_interval),
         "reaches_last_of_b_at": gap.reaches,
     }
 
@@ -186,12 +180,8 @@ def _curve_median_row(found: CurveGapOverTasks) -> dict[str, Any]:
         "teacher": found.teacher,
         "a": found.a,
         "b": found.b,
-        "along": finite_or_none(found.along.value),
-        "along_low": finite_or_none(found.along.these_tasks.low),
-        "along_high": finite_or_none(found.along.these_tasks.high),
-        "last": finite_or_none(found.last.value),
-        "last_low": finite_or_none(found.last.these_tasks.low),
-        "last_high": finite_or_none(found.last.these_tasks.high),
+        **_bounded("along", found.along.value, found.along.these_tasks),
+        **_bounded("last", found.last.value, found.last.these_tasks),
         "reaches_last_of_b_at": None,
     }
 
@@ -204,12 +194,8 @@ def _way_row(way: Way) -> dict[str, Any]:
         "arm": way.arm,
         "start": way.start,
         "end": way.end,
-        "gain": finite_or_none(way.gain),
-        "gain_low": finite_or_none(way.gain_interval.low),
-        "gain_high": finite_or_none(way.gain_interval.high),
-        "share": finite_or_none(way.share),
-        "share_low": finite_or_none(way.share_interval.low),
-        "share_high": finite_or_none(way.share_interval.high),
+        **_bounded("gain", way.gain, way.gain_interval),
+        **_bounded("share", way.share, way.share_interval),
     }
 
 
@@ -229,9 +215,16 @@ def _gap_rows(gap: Gap) -> Iterable[dict[str, Any]]:
 
 def _estimate(name: str, estimate: Estimate) -> dict[str, float | None]:
     return {
-        name: finite_or_none(estimate.value),
-        f"{name}_low": finite_or_none(estimate.these_tasks.low),
-        f"{name}_high": finite_or_none(estimate.these_tasks.high),
+        **_bounded(name, estimate.value, estimate.these_tasks),
         f"{name}_low_other_tasks": finite_or_none(estimate.other_tasks.low),
         f"{name}_high_other_tasks": finite_or_none(estimate.other_tasks.high),
+    }
+
+
+def _bounded(name: str, value: float, interval: Interval) -> dict[str, float | None]:
+    """A number and the ends of its interval."""
+    return {
+        name: finite_or_none(value),
+        f"{name}_low": finite_or_none(interval.low),
+        f"{name}_high": finite_or_none(interval.high),
     }

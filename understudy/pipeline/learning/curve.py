@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from understudy.pipeline.learning.fallback import fell_back_at
 from understudy.pipeline.learning.prevalence import pool_shares
-from understudy.pipeline.learning.pupils import learns_from_dev
+from understudy.pipeline.learning.pupils import School
 from understudy.pipeline.learning.rounds import stored_reason, stored_results
 from understudy.records import Annotation
 from understudy.report.data import LearningCurve
@@ -28,5 +28,5 @@ def learning_curve(project: Project, annotations: Mapping[str, Annotation]) -> L
         stored_reason(project),
         fell_back_at(results),
         pool_shares(project, annotations),
-        learns_from_dev(project.settings),
+        School(project).learns_from_dev,
     )

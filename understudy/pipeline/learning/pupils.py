@@ -27,7 +27,7 @@ from understudy.report.data import PayoffTest
 
 if TYPE_CHECKING:
     from understudy.pipeline.project import Project
-    from understudy.settings import Settings, StudentSettings
+    from understudy.settings import StudentSettings
     from understudy.student import Student
 
 STOP_SET = 2000
@@ -39,12 +39,6 @@ Codes = NDArray[np.integer] | NDArray[np.bool_]
 
 LEARN_IN_STEPS = ("encoder", "decoder-lora")
 """Students that weigh each batch of labels while they train."""
-
-
-def learns_from_dev(settings: Settings) -> bool:
-    """Whether the students of the rounds take weights of labels or the end of their training from gold dev."""
-    kind = settings.student.kind if settings.learn.student == "same" else settings.learn.student
-    return settings.learn.reweight or kind in LEARN_IN_STEPS
 
 
 @dataclass(frozen=True)
@@ -113,11 +107,20 @@ class School:
             If labels shall be weighed and there is no gold dev.
         """
         project = self.project
-        if not project.settings.learn.reweight or self._student_settings.kind in LEARN_IN_STEPS:
+        if not project.settings.learn.reweight or self._learns_in_steps:
             return None
         if not self.dev:
             raise UserError("`learn.reweight` needs gold dev texts.", "Label texts for gold dev, or turn it off.")
         return _reweighted(project, lessons, self.dev)
+
+    @property
+    def learns_from_dev(self) -> bool:
+        """Whether students take weights of labels or the end of their training from gold dev."""
+        return self.project.settings.learn.reweight or self._learns_in_steps
+
+    @property
+    def _learns_in_steps(self) -> bool:
+        return self._student_settings.kind in LEARN_IN_STEPS
 
     @cached_property
     def _dev_lessons(self) -> tuple[Sequence[Document], NDArray[np.float64]] | None:
