@@ -1,15 +1,13 @@
-"""The CPU's student: logistic regression on frozen embeddings, joined by n-grams where they help."""
+"""The CPU's student: logistic regression on frozen embeddings, with a kernel or n-grams where they help."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, hstack
 
 from understudy.codebook import Task
 from understudy.embedding import Encoder, load_encoder
@@ -18,18 +16,18 @@ from understudy.records import Document
 from understudy.settings import EmbeddingSettings, LinearSettings, NGramSettings, StudentSettings
 from understudy.student.base import Examples, Report, Step, Student
 from understudy.student.folder import StudentFile, StudentFiles
-from understudy.student.logistic import Features, Logistic, Problem, log_losses
+from understudy.student.kernel import Kernel, learn_kernel, restored_kernel
+from understudy.student.logistic import Features, Logistic, Problem
 from understudy.student.ngrams import FILE, NGrams, learn_ngrams, restored_ngrams
 from understudy.student.regression import (
-    MOST_IN_SPAN,
     Regression,
     Search,
-    learn_regression,
+    Trial,
     packed,
-    paired_gain,
     restored_regression,
 )
 from understudy.student.relations.marked import texts_of
+from understudy.student.side_by_side import SideBySide
 
 FloatArray = NDArray[np.float64]
 
@@ -49,18 +47,22 @@ class LinearStudent(Student):
     seed : of the folds.
     ngrams : whether n-grams stand beside the vectors; ``auto`` decides by the held-out loss of the same folds, and
         joins them where it falls by more than its standard error.
+    kernel : whether the regression reads the likeness to training texts in place of the vectors, so that it can bend;
+        ``auto`` as for n-grams.
     words, characters, max_terms : as in `TfidfStudent`.
 
     Attributes
     ----------
-    regression_ : the fitted regression; its columns are the vector's, then the n-grams'.
+    regression_ : the fitted regression; its columns are the vector's or the kernel's, then the n-grams'.
     ngrams_ : the vocabulary, or None without n-grams.
+    kernel_ : None where the vectors are read as they are.
     """
 
     kind: ClassVar[str] = "linear"
 
     regression_: Regression
     ngrams_: NGrams | None
+    kernel_: Kernel | None
 
     def __init__(
         self,
@@ -73,6 +75,7 @@ class LinearStudent(Student):
         words: int = NGRAMS.words,
         characters: int = NGRAMS.characters,
         max_terms: int = NGRAMS.max_terms,
+        kernel: Literal["auto"] | bool = DEFAULTS.kernel,
     ) -> None:
         self.task = task
         self.encoder = encoder
@@ -83,6 +86,7 @@ class LinearStudent(Student):
         self.words = words
         self.characters = characters
         self.max_terms = max_terms
+        self.kernel = kernel
 
     @classmethod
     def from_settings(cls, settings: StudentSettings, task: Task, encoder: Encoder, seed: int) -> Self:
@@ -112,23 +116,34 @@ class LinearStudent(Student):
     def _learn(self, examples: Examples, dev: Examples | None, report: Report) -> None:  # noqa: ARG002
         texts = texts_of(self.task, examples.documents)
         vectors = self._vectors(examples.documents, report)
-        plain = Problem(vectors, examples.targets, examples.weights, self.task.is_exclusive)
-        self.ngrams_ = None if self.ngrams is False else learn_ngrams(texts, self._vocabulary_settings())
-        joined = replace(plain, features=_joined(vectors, texts, self.ngrams_))
-        if self.ngrams == "auto" and not self._gains(plain, joined):
-            self.ngrams_, joined = None, plain
-        self.regression_ = learn_regression(joined, self._search())
+        plain = Trial(
+            Problem(vectors, examples.targets, examples.weights, self.task.is_exclusive),
+            Search(self.c, self.folds, self.seed),
+        )
+        self.regression_ = self._with_ngrams(self._with_kernel(plain), texts).regression
 
-    def _gains(self, plain: Problem, joined: Problem) -> bool:
-        """Whether the n-grams lower the held-out loss by more than one standard error, on a part of many documents."""
-        n = len(plain.targets)
-        part = np.sort(np.random.default_rng(self.seed).permutation(n)[:MOST_IN_SPAN])
-        without, beside = (_held_out_losses(problem.rows(part), self._search()) for problem in (plain, joined))
-        gain, error = paired_gain(without, beside)
-        return gain > error
+    def _with_kernel(self, plain: Trial) -> Trial:
+        """The trial whose vectors are seen through a kernel, where that is wanted and helps."""
+        vectors = plain.problem.features
+        self.kernel_ = learn_kernel(vectors, np.random.default_rng(self.seed)) if self.kernel else None
+        if self.kernel_ is None:
+            return plain
+        bent = plain.with_features(self.kernel_.features(vectors))
+        if self.kernel == "auto" and not bent.gains_over(plain):
+            self.kernel_ = None
+            return plain
+        return bent
 
-    def _search(self) -> Search:
-        return Search(self.c, self.folds, self.seed)
+    def _with_ngrams(self, plain: Trial, texts: Sequence[str]) -> Trial:
+        """The trial with n-grams beside the vectors, where they are wanted and help."""
+        self.ngrams_ = learn_ngrams(texts, self._vocabulary_settings()) if self.ngrams else None
+        if self.ngrams_ is None:
+            return plain
+        joined = plain.with_features(_joined(plain.problem.features, texts, self.ngrams_))
+        if self.ngrams == "auto" and not joined.gains_over(plain):
+            self.ngrams_ = None
+            return plain
+        return joined
 
     def _vocabulary_settings(self) -> NGramSettings:
         return NGramSettings(words=self.words, characters=self.characters, max_terms=self.max_terms)
@@ -138,7 +153,8 @@ class LinearStudent(Student):
 
     def _said_of(self, vectors: FloatArray, documents: Sequence[Document]) -> FloatArray:
         """Probabilities for documents whose vectors are at hand."""
-        return self.logistic_.probabilities(_joined(vectors, texts_of(self.task, documents), self.ngrams_))
+        seen = vectors if self.kernel_ is None else self.kernel_.features(vectors)
+        return self.logistic_.probabilities(_joined(seen, texts_of(self.task, documents), self.ngrams_))
 
     @property
     def _n_vectors(self) -> int:
@@ -161,9 +177,10 @@ class LinearStudent(Student):
 
     def _files(self) -> StudentFiles:
         arrays = self.regression_.arrays()
+        kernel = {} if self.kernel_ is None else self.kernel_.arrays()
         if self.ngrams_ is None:
-            return StudentFiles(arrays)
-        return StudentFiles(packed(arrays) | {"idf": self.ngrams_.idf()}, {FILE: self.ngrams_.to_json()})
+            return StudentFiles(arrays | kernel)
+        return StudentFiles(packed(arrays) | kernel | {"idf": self.ngrams_.idf()}, {FILE: self.ngrams_.to_json()})
 
     @classmethod
     def restore(cls, stored: StudentFile, files: StudentFiles, task: Task, encoder_cache: Path | None) -> Self:
@@ -175,7 +192,9 @@ class LinearStudent(Student):
     def _take(self, files: StudentFiles) -> None:
         text = files.texts.get(FILE)
         self.ngrams_ = None if text is None else restored_ngrams(text, files.arrays.get("idf"))
-        width = self._n_vectors * self.encoder.dimension + (self.ngrams_.width if self.ngrams_ else 0)
+        dimension = self._n_vectors * self.encoder.dimension
+        self.kernel_ = restored_kernel(files.arrays, dimension)
+        width = (self.kernel_.width if self.kernel_ else dimension) + (self.ngrams_.width if self.ngrams_ else 0)
         shape = (len(self.task.labels), width)
         self.regression_ = restored_regression(files.arrays, shape, is_exclusive=self.task.is_exclusive)
 
@@ -193,13 +212,7 @@ def encoder_of(stored: StudentFile, encoder_cache: Path | None) -> Encoder:
     return encoder
 
 
-def _held_out_losses(problem: Problem, search: Search) -> FloatArray:
-    """Shape (n,), all labels together."""
-    held_out = learn_regression(problem, search).strength.held_out
-    return np.asarray(log_losses(held_out, problem.targets, is_exclusive=problem.is_exclusive).sum(axis=1))
-
-
 def _joined(vectors: FloatArray, texts: Sequence[str], ngrams: NGrams | None) -> Features:
     if ngrams is None:
         return vectors
-    return csr_array(hstack([csr_array(vectors), ngrams.features(texts)], format="csr"))
+    return SideBySide(vectors, ngrams.features(texts))

@@ -18,7 +18,7 @@ from scipy.special import expit, log_softmax, softmax
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Features = Any
-"""Shape (n, d): a float64 array, or a scipy CSR array where most entries are 0."""
+"""Shape (n, d): a float64 array; or wide, most entries 0: a scipy CSR array, or `SideBySide` of both."""
 
 Loss = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
 

@@ -6,21 +6,23 @@ Makes no features.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import issparse
 from threadpoolctl import threadpool_limits
 
 from understudy.errors import UserError
 from understudy.student.logistic import (
+    Features,
     Logistic,
     Problem,
     Strength,
     choose_c,
     fit_logistic,
+    log_losses,
     stratified_folds,
 )
 from understudy.student.row_span import span_of
@@ -67,9 +69,9 @@ class Regression:
 
 
 def learn_regression(problem: Problem, search: Search) -> Regression:
-    """Choose C by cross-validation and fit; sparse features are computed in the span of their rows while they are few.
+    """Choose C by cross-validation and fit; wide features are computed in the span of their rows while they are few.
 
-    Of more than `MOST_IN_SPAN` sparse rows a random part chooses C. One thread of linear algebra: the matrices of one
+    Of more than `MOST_IN_SPAN` wide rows a random part chooses C. One thread of linear algebra: the matrices of one
     step are so small that a second thread mostly waits, and spins while it waits.
     """
     with threadpool_limits(limits=1, user_api="blas"):
@@ -77,7 +79,7 @@ def learn_regression(problem: Problem, search: Search) -> Regression:
 
 
 def _learned(problem: Problem, search: Search, rng: np.random.Generator) -> Regression:
-    if not issparse(problem.features):
+    if isinstance(problem.features, np.ndarray):
         strength = _strength(problem, search, rng)
         return Regression(fit_logistic(problem, strength.c), strength)
     if len(problem.targets) <= MOST_IN_SPAN:
@@ -121,6 +123,43 @@ def restored_regression(
     return Regression(logistic, Strength(arrays["c"], losses, np.zeros((0, n_labels))))
 
 
+class Trial:
+    """A regression that may be kept, and what its features are worth where they hold texts out.
+
+    Parameters
+    ----------
+    problem : what it learns from.
+    search : how its strength is chosen.
+    """
+
+    def __init__(self, problem: Problem, search: Search) -> None:
+        self.problem = problem
+        self._search = search
+
+    @cached_property
+    def regression(self) -> Regression:
+        """Learned from all rows."""
+        return learn_regression(self.problem, self._search)
+
+    def with_features(self, features: Features) -> Trial:
+        """Another trial, with other features of the same rows."""
+        return Trial(replace(self.problem, features=features), self._search)
+
+    def gains_over(self, other: Trial) -> bool:
+        """Whether the held-out loss is lower by more than one standard error."""
+        gain, error = paired_gain(other._held_out_losses, self._held_out_losses)
+        return gain > error
+
+    @cached_property
+    def _held_out_losses(self) -> FloatArray:
+        """Of all rows, or of `MOST_IN_SPAN` drawn by lot, the same for every problem; all labels together."""
+        n = len(self.problem.targets)
+        if n <= MOST_IN_SPAN:
+            return _losses(self.problem, self.regression)
+        part = self.problem.rows(np.sort(np.random.default_rng(self._search.seed).permutation(n)[:MOST_IN_SPAN]))
+        return _losses(part, learn_regression(part, self._search))
+
+
 def paired_gain(losses: FloatArray, others: FloatArray) -> tuple[float, float]:
     """How much lower the other losses are, in the mean, and the standard error of that; nan for fewer than two pairs.
 
@@ -130,6 +169,12 @@ def paired_gain(losses: FloatArray, others: FloatArray) -> tuple[float, float]:
     if len(gains) < 2:
         return float("nan"), float("nan")
     return float(gains.mean()), float(gains.std(ddof=1) / np.sqrt(len(gains)))
+
+
+def _losses(problem: Problem, regression: Regression) -> FloatArray:
+    """Shape (n,)."""
+    held_out = regression.strength.held_out
+    return np.asarray(log_losses(held_out, problem.targets, is_exclusive=problem.is_exclusive).sum(axis=1))
 
 
 def _in_span(problem: Problem, search: Search, rng: np.random.Generator) -> Regression:

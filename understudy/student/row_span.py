@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.student.logistic import Features, Logistic
+from understudy.student.side_by_side import SideBySide
 
 FloatArray = NDArray[np.float64]
 
@@ -34,13 +35,19 @@ class Span:
 
 
 def span_of(features: Features) -> Span:
-    """The span of sparse rows of shape (n, d), n >= 1; takes n**2 memory and n**3 time, whatever d is.
+    """The span of wide rows of shape (n, d), n >= 1; takes n**2 memory and n**3 time, whatever d is.
 
     References
     ----------
     Schölkopf, Herbrich and Smola (2001), COLT (the representer theorem).
     """
-    lengths, vectors = np.linalg.eigh((features @ features.T).toarray())
+    lengths, vectors = np.linalg.eigh(_inner_products(features))
     kept = lengths > NEGLIGIBLE * max(1.0, lengths[-1])
     roots = np.sqrt(lengths[kept])
     return Span(np.ascontiguousarray(vectors[:, kept] * roots), np.ascontiguousarray((vectors[:, kept] / roots).T))
+
+
+def _inner_products(features: Features) -> FloatArray:
+    if isinstance(features, SideBySide):
+        return features.inner_products()
+    return np.asarray((features @ features.T).toarray())

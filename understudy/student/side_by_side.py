@@ -36,3 +36,7 @@ class SideBySide:
 
     def __rmatmul__(self, left: FloatArray) -> FloatArray:
         return np.hstack([left @ self._dense, left @ self._sparse])
+
+    def inner_products(self) -> FloatArray:
+        """Of every row with every other, shape (n, n)."""
+        return np.asarray(self._dense @ self._dense.T + (self._sparse @ self._sparse.T).toarray())
