@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +25,7 @@ from understudy.student.regression import (
     Regression,
     Search,
     Trial,
+    best_trial,
     packed,
     restored_regression,
 )
@@ -30,6 +33,7 @@ from understudy.student.relations.marked import texts_of
 from understudy.student.side_by_side import SideBySide
 
 FloatArray = NDArray[np.float64]
+T = TypeVar("T")
 
 DEFAULTS = LinearSettings.model_construct()
 NGRAMS = NGramSettings.model_construct()
@@ -45,10 +49,10 @@ class LinearStudent(Student):
     folds : of the cross-validation that chooses C; fewer where there are few documents.
     c : values of C to try (larger: less regularised).
     seed : of the folds.
-    ngrams : whether n-grams stand beside the vectors; ``auto`` decides by the held-out loss of the same folds, and
-        joins them where it falls by more than its standard error.
+    ngrams : whether n-grams stand beside the vectors; ``auto`` decides by the held-out loss of the same folds.
     kernel : whether the regression reads the likeness to training texts in place of the vectors, so that it can bend;
-        ``auto`` as for n-grams.
+        ``auto`` as for n-grams: of all that may be used the smallest loss is taken where it is lower than without by
+        more than its standard error.
     words, characters, max_terms : as in `TfidfStudent`.
 
     Attributes
@@ -116,34 +120,19 @@ class LinearStudent(Student):
     def _learn(self, examples: Examples, dev: Examples | None, report: Report) -> None:  # noqa: ARG002
         texts = texts_of(self.task, examples.documents)
         vectors = self._vectors(examples.documents, report)
-        plain = Trial(
-            Problem(vectors, examples.targets, examples.weights, self.task.is_exclusive),
-            Search(self.c, self.folds, self.seed),
-        )
-        self.regression_ = self._with_ngrams(self._with_kernel(plain), texts).regression
-
-    def _with_kernel(self, plain: Trial) -> Trial:
-        """The trial whose vectors are seen through a kernel, where that is wanted and helps."""
-        vectors = plain.problem.features
-        self.kernel_ = learn_kernel(vectors, np.random.default_rng(self.seed)) if self.kernel else None
-        if self.kernel_ is None:
-            return plain
-        bent = plain.with_features(self.kernel_.features(vectors))
-        if self.kernel == "auto" and not bent.gains_over(plain):
-            self.kernel_ = None
-            return plain
-        return bent
-
-    def _with_ngrams(self, plain: Trial, texts: Sequence[str]) -> Trial:
-        """The trial with n-grams beside the vectors, where they are wanted and help."""
-        self.ngrams_ = learn_ngrams(texts, self._vocabulary_settings()) if self.ngrams else None
-        if self.ngrams_ is None:
-            return plain
-        joined = plain.with_features(_joined(plain.problem.features, texts, self.ngrams_))
-        if self.ngrams == "auto" and not joined.gains_over(plain):
-            self.ngrams_ = None
-            return plain
-        return joined
+        kernel = learn_kernel(vectors, np.random.default_rng(self.seed)) if self.kernel else None
+        ngrams = learn_ngrams(texts, self._vocabulary_settings()) if self.ngrams else None
+        terms = None if ngrams is None else ngrams.features(texts)
+        plain = Problem(vectors, examples.targets, examples.weights, self.task.is_exclusive)
+        search = Search(self.c, self.folds, self.seed)
+        ways = list(product(_choices(kernel, self.kernel), _choices(ngrams, self.ngrams)))
+        trials = [
+            Trial(replace(plain, features=_features(vectors, bends, None if reads is None else terms)), search)
+            for bends, reads in ways
+        ]
+        best = best_trial(trials)
+        self.kernel_, self.ngrams_ = ways[best]
+        self.regression_ = trials[best].regression
 
     def _vocabulary_settings(self) -> NGramSettings:
         return NGramSettings(words=self.words, characters=self.characters, max_terms=self.max_terms)
@@ -153,8 +142,8 @@ class LinearStudent(Student):
 
     def _said_of(self, vectors: FloatArray, documents: Sequence[Document]) -> FloatArray:
         """Probabilities for documents whose vectors are at hand."""
-        seen = vectors if self.kernel_ is None else self.kernel_.features(vectors)
-        return self.logistic_.probabilities(_joined(seen, texts_of(self.task, documents), self.ngrams_))
+        terms = None if self.ngrams_ is None else self.ngrams_.features(texts_of(self.task, documents))
+        return self.logistic_.probabilities(_features(vectors, self.kernel_, terms))
 
     @property
     def _n_vectors(self) -> int:
@@ -212,7 +201,11 @@ def encoder_of(stored: StudentFile, encoder_cache: Path | None) -> Encoder:
     return encoder
 
 
-def _joined(vectors: FloatArray, texts: Sequence[str], ngrams: NGrams | None) -> Features:
-    if ngrams is None:
-        return vectors
-    return SideBySide(vectors, ngrams.features(texts))
+def _choices(found: T | None, setting: Literal["auto"] | bool) -> tuple[T | None, ...]:
+    """What may be used: ``auto`` may also do without."""
+    return (None, found) if setting == "auto" and found is not None else (found,)
+
+
+def _features(vectors: FloatArray, kernel: Kernel | None, terms: Any | None) -> Features:
+    seen = vectors if kernel is None else kernel.features(vectors)
+    return seen if terms is None else SideBySide(seen, terms)

@@ -6,7 +6,7 @@ Makes no features.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +16,6 @@ from threadpoolctl import threadpool_limits
 
 from understudy.errors import UserError
 from understudy.student.logistic import (
-    Features,
     Logistic,
     Problem,
     Strength,
@@ -141,23 +140,26 @@ class Trial:
         """Learned from all rows."""
         return learn_regression(self.problem, self._search)
 
-    def with_features(self, features: Features) -> Trial:
-        """Another trial, with other features of the same rows."""
-        return Trial(replace(self.problem, features=features), self._search)
-
-    def gains_over(self, other: Trial) -> bool:
-        """Whether the held-out loss is lower by more than one standard error."""
-        gain, error = paired_gain(other._held_out_losses, self._held_out_losses)
-        return gain > error
-
     @cached_property
-    def _held_out_losses(self) -> FloatArray:
+    def held_out_losses(self) -> FloatArray:
         """Of all rows, or of `MOST_IN_SPAN` drawn by lot, the same for every problem; all labels together."""
         n = len(self.problem.targets)
         if n <= MOST_IN_SPAN:
             return _losses(self.problem, self.regression)
         part = self.problem.rows(np.sort(np.random.default_rng(self._search.seed).permutation(n)[:MOST_IN_SPAN]))
         return _losses(part, learn_regression(part, self._search))
+
+
+def best_trial(trials: Sequence[Trial]) -> int:
+    """Which of several trials on the same rows has the smallest held-out loss.
+
+    It is the first one, the simplest, unless another's loss is lower by more than one standard error of the difference.
+    """
+    if len(trials) == 1:
+        return 0
+    best = int(np.argmin([trial.held_out_losses.mean() for trial in trials]))
+    gain, error = paired_gain(trials[0].held_out_losses, trials[best].held_out_losses)
+    return best if gain > error else 0
 
 
 def paired_gain(losses: FloatArray, others: FloatArray) -> tuple[float, float]:
