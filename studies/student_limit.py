@@ -157,7 +157,8 @@ def _described(name: str, model: str, n_labels: int, found: StudentLimit, reache
 
 def _student(task: Task, items: Sequence[Item], learn: Codes, said: Codes, judge: Codes, encoder: Encoder) -> Codes:
     settings = StudentSettings()
-    settings = settings.model_copy(update={"linear": settings.linear.model_copy(update={"ngrams": False})})
+    plain = settings.linear.model_copy(update={"ngrams": False, "kernel": False})
+    settings = settings.model_copy(update={"linear": plain})
     student = make_student(settings, task, encoder, 0)
     documents = [Document(item.id, item.text) for item in items]
     student.fit([documents[i] for i in learn], np.eye(len(task.labels))[said[learn]])
