@@ -9,6 +9,7 @@ from understudy.records import Document
 from understudy.settings import EmbeddingSettings
 from understudy.student import LinearStudent, load_student
 from understudy.student import kernel as kernels
+from understudy.student import regression
 from understudy.student.kernel import BASIS, GAMMA, LANDMARKS, learn_kernel, restored_kernel
 
 TASK = task_of(Codebook(labels=(Label(name="in"), Label(name="out"))))
@@ -68,6 +69,23 @@ def test_landmarks_are_few_and_the_others_are_approximated(vectors, rng, monkeyp
 def test_equal_vectors_have_no_kernel(rng):
     assert learn_kernel(np.ones((5, 3)), rng) is None
     assert learn_kernel(np.ones((1, 3)), rng) is None
+
+
+def test_very_many_vectors_are_left_as_they_are(vectors, rng, monkeypatch):
+    monkeypatch.setattr(kernels, "MOST_VECTORS", 59)
+    assert learn_kernel(vectors, rng) is None
+    assert learn_kernel(vectors[1:], rng) is not None
+
+
+def test_a_part_of_many_texts_decides(rng, monkeypatch):
+    documents, targets = rings(160, rng)
+    monkeypatch.setattr(regression, "MOST_IN_SPAN", 60)
+    student = LinearStudent(TASK, Rings(), ngrams=False).fit(documents, targets)
+    assert student.kernel_ is not None
+    assert len(student.kernel_.landmarks) == 160
+    assert student.held_out_.shape == (160, 2)
+    assert np.isfinite(student.held_out_).all()
+    assert student.score(documents, targets) > 0.95
 
 
 def test_arrays_bring_it_back(vectors, rng):

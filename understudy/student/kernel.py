@@ -15,6 +15,9 @@ from understudy.errors import UserError
 FloatArray = NDArray[np.float64]
 
 MOST_LANDMARKS = 1000
+MOST_VECTORS = 50_000
+"""More are read as they are: 1,000 numbers for each would not fit into a laptop's memory."""
+
 NEGLIGIBLE = 1e-6
 """Directions with less than this share of the largest one's variance are left out."""
 
@@ -60,7 +63,7 @@ def learn_kernel(vectors: FloatArray, rng: np.random.Generator) -> Kernel | None
     Returns
     -------
     Kernel or None
-        None where all vectors are the same.
+        None where all vectors are the same, or there are more than `MOST_VECTORS`.
 
     Notes
     -----
@@ -72,7 +75,7 @@ def learn_kernel(vectors: FloatArray, rng: np.random.Generator) -> Kernel | None
     Williams and Seeger (2001), NeurIPS 13 (Nyström).
     """
     spread = float(vectors.var(axis=0).sum())
-    if spread <= np.finfo(np.float32).eps:
+    if spread <= np.finfo(np.float32).eps or len(vectors) > MOST_VECTORS:
         return None
     drawn = np.sort(rng.permutation(len(vectors))[:MOST_LANDMARKS])
     landmarks = vectors[drawn].astype(np.float32)

@@ -24,16 +24,19 @@ from understudy.student.ngrams import FILE, NGrams, learn_ngrams, restored_ngram
 from understudy.student.regression import (
     Regression,
     Search,
-    Trial,
-    best_trial,
+    best_regression,
+    learn_regression,
     packed,
     restored_regression,
+    rows_to_compare,
 )
 from understudy.student.relations.marked import texts_of
 from understudy.student.side_by_side import SideBySide
 
 FloatArray = NDArray[np.float64]
 T = TypeVar("T")
+Way = tuple[Kernel | None, NGrams | None]
+"""A kernel to see vectors through, n-grams to put beside them."""
 
 DEFAULTS = LinearSettings.model_construct()
 NGRAMS = NGramSettings.model_construct()
@@ -124,15 +127,9 @@ class LinearStudent(Student):
         ngrams = learn_ngrams(texts, self._vocabulary_settings()) if self.ngrams else None
         terms = None if ngrams is None else ngrams.features(texts)
         plain = Problem(vectors, examples.targets, examples.weights, self.task.is_exclusive)
-        search = Search(self.c, self.folds, self.seed)
         ways = list(product(_choices(kernel, self.kernel), _choices(ngrams, self.ngrams)))
-        trials = [
-            Trial(replace(plain, features=_features(vectors, bends, None if reads is None else terms)), search)
-            for bends, reads in ways
-        ]
-        best = best_trial(trials)
-        self.kernel_, self.ngrams_ = ways[best]
-        self.regression_ = trials[best].regression
+        search = Search(self.c, self.folds, self.seed)
+        (self.kernel_, self.ngrams_), self.regression_ = _learned(plain, terms, ways, search)
 
     def _vocabulary_settings(self) -> NGramSettings:
         return NGramSettings(words=self.words, characters=self.characters, max_terms=self.max_terms)
@@ -199,6 +196,22 @@ def encoder_of(stored: StudentFile, encoder_cache: Path | None) -> Encoder:
             "Bring back the encoder's files as they were, or train the student again.",
         )
     return encoder
+
+
+def _learned(plain: Problem, terms: Any | None, ways: Sequence[Way], search: Search) -> tuple[Way, Regression]:
+    """The best way to see the rows, and the regression on what is seen; the first way is the simplest."""
+    rows = rows_to_compare(len(plain.targets), search.seed)
+    few, few_terms = plain.rows(rows), None if terms is None else terms[rows]
+    tried = [learn_regression(_seen(few, few_terms, way), search) for way in ways] if len(ways) > 1 else []
+    best = best_regression(tried, few) if tried else 0
+    if tried and len(rows) == len(plain.targets):
+        return ways[best], tried[best]
+    return ways[best], learn_regression(_seen(plain, terms, ways[best]), search)
+
+
+def _seen(problem: Problem, terms: Any | None, way: Way) -> Problem:
+    kernel, ngrams = way
+    return replace(problem, features=_features(problem.features, kernel, None if ngrams is None else terms))
 
 
 def _choices(found: T | None, setting: Literal["auto"] | bool) -> tuple[T | None, ...]:

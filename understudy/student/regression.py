@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -122,43 +121,22 @@ def restored_regression(
     return Regression(logistic, Strength(arrays["c"], losses, np.zeros((0, n_labels))))
 
 
-class Trial:
-    """A regression that may be kept, and what its features are worth where they hold texts out.
-
-    Parameters
-    ----------
-    problem : what it learns from.
-    search : how its strength is chosen.
-    """
-
-    def __init__(self, problem: Problem, search: Search) -> None:
-        self.problem = problem
-        self._search = search
-
-    @cached_property
-    def regression(self) -> Regression:
-        """Learned from all rows."""
-        return learn_regression(self.problem, self._search)
-
-    @cached_property
-    def held_out_losses(self) -> FloatArray:
-        """Of all rows, or of `MOST_IN_SPAN` drawn by lot, the same for every problem; all labels together."""
-        n = len(self.problem.targets)
-        if n <= MOST_IN_SPAN:
-            return _losses(self.problem, self.regression)
-        part = self.problem.rows(np.sort(np.random.default_rng(self._search.seed).permutation(n)[:MOST_IN_SPAN]))
-        return _losses(part, learn_regression(part, self._search))
+def rows_to_compare(n: int, seed: int) -> NDArray[np.int64]:
+    """All of n rows, or `MOST_IN_SPAN` drawn by lot: enough to tell which features are worth having."""
+    return np.sort(np.random.default_rng(seed).permutation(n)[:MOST_IN_SPAN])
 
 
-def best_trial(trials: Sequence[Trial]) -> int:
-    """Which of several trials on the same rows has the smallest held-out loss.
+def best_regression(learned: Sequence[Regression], problem: Problem) -> int:
+    """Which of several regressions, each on other features of a problem's rows, has the smallest held-out loss.
 
     It is the first one, the simplest, unless another's loss is lower by more than one standard error of the difference.
     """
-    if len(trials) == 1:
-        return 0
-    best = int(np.argmin([trial.held_out_losses.mean() for trial in trials]))
-    gain, error = paired_gain(trials[0].held_out_losses, trials[best].held_out_losses)
+    losses = [
+        log_losses(one.strength.held_out, problem.targets, is_exclusive=problem.is_exclusive).sum(axis=1)
+        for one in learned
+    ]
+    best = int(np.argmin([loss.mean() for loss in losses]))
+    gain, error = paired_gain(losses[0], losses[best])
     return best if gain > error else 0
 
 
@@ -171,12 +149,6 @@ def paired_gain(losses: FloatArray, others: FloatArray) -> tuple[float, float]:
     if len(gains) < 2:
         return float("nan"), float("nan")
     return float(gains.mean()), float(gains.std(ddof=1) / np.sqrt(len(gains)))
-
-
-def _losses(problem: Problem, regression: Regression) -> FloatArray:
-    """Shape (n,)."""
-    held_out = regression.strength.held_out
-    return np.asarray(log_losses(held_out, problem.targets, is_exclusive=problem.is_exclusive).sum(axis=1))
 
 
 def _in_span(problem: Problem, search: Search, rng: np.random.Generator) -> Regression:
