@@ -7,9 +7,8 @@ from understudy.embedding import load_encoder
 from understudy.errors import UserError
 from understudy.records import Document
 from understudy.settings import EmbeddingSettings
-from understudy.student import LinearStudent, load_student
+from understudy.student import LinearStudent, load_student, regression
 from understudy.student import kernel as kernels
-from understudy.student import regression
 from understudy.student.kernel import BASIS, GAMMA, LANDMARKS, learn_kernel, restored_kernel
 
 TASK = task_of(Codebook(labels=(Label(name="in"), Label(name="out"))))
