@@ -9,6 +9,7 @@ from understudy.codebook import Codebook, Label, task_of
 from understudy.errors import UserError
 from understudy.records import Document
 from understudy.student import EncoderStudent, load_student
+from understudy.student.fine_tuned import enough
 from understudy.student.training import has_fast_bf16
 
 TASK = task_of(Codebook(labels=(Label(name="plus"), Label(name="minus"))))
@@ -161,3 +162,16 @@ def test_others_can_open_the_folder(folder):
     with quiet_transformers():
         network = AutoModelForSequenceClassification.from_pretrained(folder, use_safetensors=True)
     assert network.config.id2label == {0: "plus", 1: "minus"}
+
+
+@pytest.mark.parametrize(
+    ("n", "expected"),
+    [(10_000, (5, 2)), (1280, (5, 2)), (1000, (7, 3)), (288, (23, 10)), (160, (40, 16)), (3, (40, 16))],
+)
+def test_few_texts_are_gone_through_more_often(n, expected):
+    assert enough(n, batch_size=16, patience=2) == expected
+
+
+def test_epochs_that_are_given_are_kept(tiny_bert):
+    assert len(student(tiny_bert, epochs=2).fit(DOCUMENTS, TARGETS).epochs_) == 2
+    assert len(student(tiny_bert, epochs="auto").fit(DOCUMENTS[:16], TARGETS[:16]).epochs_) == 40

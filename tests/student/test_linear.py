@@ -58,6 +58,6 @@ def test_settings_make_the_student_they_name(encoder):
     assert (made.folds, made.c, made.seed, made.encoder) == (3, (1.0,), 7, encoder)
     other = make_student(StudentSettings(kind="encoder"), TASK, encoder, seed=7)
     assert isinstance(other, EncoderStudent)
-    assert (other.epochs, other.learning_rate, other.seed) == (5, 5e-5, 7)
+    assert (other.epochs, other.learning_rate, other.seed) == ("auto", 5e-5, 7)
     with pytest.raises(UserError, match="no student `linera`"):
         make_student(StudentSettings.model_construct(kind="linera"), TASK, encoder, seed=0)

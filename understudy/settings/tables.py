@@ -265,7 +265,11 @@ class EncoderSettings(Table):
     model: str = Field("bundled", description="`bundled`, a folder, or a hub id.")
     learning_rate: float = Field(5e-5, gt=0, description="Peak, after the warm-up.")
     batch_size: int = Field(16, ge=1, description="Texts in one step.")
-    epochs: int = Field(5, ge=1, description="At most; early stopping may end sooner.")
+    epochs: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+        "auto",
+        description="At most; early stopping may end sooner. `auto`: 5, or, where texts are few, as many as make 400 "
+        "steps, but no more than 40, with patience in proportion.",
+    )
     warmup: float = Field(0.06, ge=0, le=1, description="Share of the steps.")
     weight_decay: float = Field(0.01, ge=0, description="Of AdamW, not on biases and norms.")
     max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")

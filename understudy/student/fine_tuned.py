@@ -26,6 +26,9 @@ FloatArray = NDArray[np.float64]
 
 DEFAULTS = EncoderSettings.model_construct()
 
+FEWEST_EPOCHS, MOST_EPOCHS, FEWEST_STEPS = 5, 40, 400
+"""Of a training whose epochs are not given."""
+
 LEARNED_FROM_DEV = (
     "Gold dev texts weighed the training labels: figures on gold dev are too good, those on test are not."
 )
@@ -60,7 +63,7 @@ class FineTunedStudent(Student):
         model: str = DEFAULTS.model,
         learning_rate: float = DEFAULTS.learning_rate,
         batch_size: int = DEFAULTS.batch_size,
-        epochs: int = DEFAULTS.epochs,
+        epochs: Literal["auto"] | int = DEFAULTS.epochs,
         warmup: float = DEFAULTS.warmup,
         weight_decay: float = DEFAULTS.weight_decay,
         max_grad_norm: float = DEFAULTS.max_grad_norm,
@@ -93,7 +96,8 @@ class FineTunedStudent(Student):
         checkpoints = None if self._workspace is None else Checkpoints(self._workspace)
         rng = np.random.default_rng(self.seed)
         with recomputing(network) if self.recompute else nullcontext():
-            trained = train(self.learner_, examples, dev, self._plan(network.device), rng, report, checkpoints)
+            plan = self._plan(network.device, len(examples.ids))
+            trained = train(self.learner_, examples, dev, plan, rng, report, checkpoints)
         self.epochs_, self.history_ = trained.epochs, trained.history
         self.remarks_ += trained.remarks + ((LEARNED_FROM_DEV,) if self.reweight else ())
 
@@ -115,15 +119,18 @@ class FineTunedStudent(Student):
         """The at most `n` training documents that gold texts gave the least weight; none without `reweight`."""
         return [] if self.history_ is None else self.history_.distrusted(n)
 
-    def _plan(self, device: torch.device) -> Plan:
+    def _plan(self, device: torch.device, n: int) -> Plan:
+        epochs, patience = (
+            enough(n, self.batch_size, self.patience) if self.epochs == "auto" else (self.epochs, self.patience)
+        )
         return Plan(
             learning_rate=self.learning_rate,
             batch_size=self.batch_size,
-            epochs=self.epochs,
+            epochs=epochs,
             warmup=self.warmup,
             weight_decay=self.weight_decay,
             max_grad_norm=self.max_grad_norm,
-            patience=self.patience,
+            patience=patience,
             uses_bf16=self.precision == "auto" and has_fast_bf16(device),
             reweight=self.reweight,
             tokens_at_once=self.tokens_at_once,
@@ -134,3 +141,14 @@ class FineTunedStudent(Student):
 
     def _embedding(self) -> tuple[EmbeddingSettings, str] | None:
         return None
+
+
+def enough(n: int, batch_size: int, patience: int) -> tuple[int, int]:
+    """Epochs that train a network well on n texts, and patience as long a part of them as `patience` is of the fewest.
+
+    References
+    ----------
+    Mosbach, Andriushchenko and Klakow (2021), ICLR: what makes fine-tuning on few texts fail is too few steps.
+    """
+    epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, -(-FEWEST_STEPS // -(-n // batch_size))))
+    return epochs, -(-patience * epochs // FEWEST_EPOCHS)

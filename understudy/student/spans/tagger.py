@@ -49,7 +49,7 @@ class EncoderTagger(SpanStudent, FineTunedStudent):
         model: str = DEFAULTS.model,
         learning_rate: float = DEFAULTS.learning_rate,
         batch_size: int = DEFAULTS.batch_size,
-        epochs: int = DEFAULTS.epochs,
+        epochs: Literal["auto"] | int = DEFAULTS.epochs,
         warmup: float = DEFAULTS.warmup,
         weight_decay: float = DEFAULTS.weight_decay,
         max_grad_norm: float = DEFAULTS.max_grad_norm,
