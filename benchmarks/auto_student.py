@@ -135,7 +135,7 @@ def students(task: Task, encoder: Encoder, seed: int) -> dict[str, Student]:
     """Untrained, by the name in the table."""
     return {
         "tfidf-linear": TfidfStudent(task, seed=seed),
-        EMBEDDINGS: LinearStudent(task, encoder, ngrams=False, kernel=False, seed=seed),
+        EMBEDDINGS: LinearStudent(task, encoder, ngrams=False, seed=seed),
         "linear+ngrams": LinearStudent(task, encoder, ngrams=True, seed=seed),
         "auto": AutoStudent(task, encoder, StudentSettings(kind="auto"), seed),
     }

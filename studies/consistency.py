@@ -138,8 +138,7 @@ def open_project(seed: int, options: argparse.Namespace) -> Project:
         roles = replace(roles, pool=pool, demo=(), dev=tuple(judged[i] for i in chosen), left_out=())
         make_project(_set_folder(), folder, roles, TEACHER, Options(TEACHER, seed))
     project = Project.open(folder, {
-        "gold.share_demo_dev": "true", "student.linear.ngrams": "false", "student.linear.kernel": "false",
-        "arms.human": "[]", "arms.teacher": "[]",
+        "gold.share_demo_dev": "true", "student.linear.ngrams": "false", "arms.human": "[]", "arms.teacher": "[]",
         "arms.teacher_human": "false", "arms.teacher_on_demo": "false",
     })  # fmt: skip
     project.encoder = load_encoder(project.settings.embedding, options.work / "embeddings")

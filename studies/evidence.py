@@ -240,7 +240,7 @@ def _make(
     lines += ["[teacher]", 'kind = "recorded"', f"recorded_column = {json.dumps(teacher)}"]
     lines += [f"model = {json.dumps(teacher.removeprefix('said_'))}", "[gate]", f"texts = {roles.demo + roles.dev}"]
     lines += ["[trust]", "enabled = false", "[arms]", "human = []", "teacher = [250]", "[student]", "seeds = 1"]
-    lines += ["[student.linear]", f"ngrams = {str(ngrams).lower()}", "kernel = false"]
+    lines += ["[student.linear]", f"ngrams = {str(ngrams).lower()}"]
     (folder / "understudy.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return Made(folder, {str(row["id"]): row for row in rows})
 

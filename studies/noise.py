@@ -168,7 +168,6 @@ def open_project(task: Task, seed: int, options: argparse.Namespace) -> Project:
         make_project(set_folder, folder, roles, task.teacher, Options(task.teacher, seed, as_texts=True))
     project = Project.open(folder, {
         "gold.share_demo_dev": "true", "student.kind": options.student, "student.linear.ngrams": "false",
-        "student.linear.kernel": "false",
         "arms.human": "[]", "arms.teacher": "[]", "arms.teacher_human": "false",
         "arms.teacher_on_demo": "false", "gate.min_f1": "0.0",
     })  # fmt: skip

@@ -157,8 +157,7 @@ def _described(name: str, model: str, n_labels: int, found: StudentLimit, reache
 
 def _student(task: Task, items: Sequence[Item], learn: Codes, said: Codes, judge: Codes, encoder: Encoder) -> Codes:
     settings = StudentSettings()
-    plain = settings.linear.model_copy(update={"ngrams": False, "kernel": False})
-    settings = settings.model_copy(update={"linear": plain})
+    settings = settings.model_copy(update={"linear": settings.linear.model_copy(update={"ngrams": False})})
     student = make_student(settings, task, encoder, 0)
     documents = [Document(item.id, item.text) for item in items]
     student.fit([documents[i] for i in learn], np.eye(len(task.labels))[said[learn]])

@@ -21,7 +21,7 @@ def encoder(tiny_bert):
 def test_scikit_learn_searches_its_parameters(encoder):
     from sklearn.model_selection import GridSearchCV
 
-    search = GridSearchCV(LinearStudent(TASK, encoder, ngrams=False, kernel=False), {"c": [(1e-6,), (10.0,)]}, cv=2)
+    search = GridSearchCV(LinearStudent(TASK, encoder, ngrams=False), {"c": [(1e-6,), (10.0,)]}, cv=2)
     search.fit(DOCUMENTS, TARGETS)
     assert search.best_params_ == {"c": (10.0,)}
     assert search.best_score_ == 1.0

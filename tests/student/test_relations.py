@@ -99,7 +99,7 @@ def test_frozen_vectors_of_text_head_and_tail(make, tmp_path):
         head, tail = ("red", "big") if i % 2 == 0 else ("big", "red")
         text = f"{head} {rng.choice(['film', 'cat', 'dog'])} {tail}"
         documents.append(document(text, (0, 3), (len(text) - 3, len(text)), i, "first" if i % 2 == 0 else "second"))
-    student = fitted(make("linear").set_params(ngrams=False, kernel=False), documents)
+    student = fitted(make("linear").set_params(ngrams=False), documents)
     assert student.logistic_.coefficients.shape == (2, 3 * 32)
     assert student.predict(documents) == [d.value for d in documents]
     student.save(tmp_path / "s")

@@ -244,11 +244,6 @@ class LinearSettings(Table):
         description="Join word and character n-grams (of entities: the spelling of words); `auto`: where "
         "cross-validation says that they help.",
     )
-    kernel: Literal["auto"] | bool = Field(
-        "auto",
-        description="Texts and relations: let the regression read how like each text is to training texts, so that it "
-        "can bend; `auto`: where cross-validation says that it helps.",
-    )
 
 
 class NGramSettings(Table):

@@ -1,12 +1,11 @@
-"""The CPU's student: logistic regression on frozen embeddings, with a kernel or n-grams where they help."""
+"""The CPU's student: logistic regression on frozen embeddings, joined by n-grams where they help."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import product
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, TypeVar
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,25 +17,21 @@ from understudy.records import Document
 from understudy.settings import EmbeddingSettings, LinearSettings, NGramSettings, StudentSettings
 from understudy.student.base import Examples, Report, Step, Student
 from understudy.student.folder import StudentFile, StudentFiles
-from understudy.student.kernel import Kernel, learn_kernel, restored_kernel
-from understudy.student.logistic import Features, Logistic, Problem
+from understudy.student.logistic import Features, Logistic, Problem, log_losses
 from understudy.student.ngrams import FILE, NGrams, learn_ngrams, restored_ngrams
 from understudy.student.regression import (
+    MOST_IN_SPAN,
     Regression,
     Search,
-    best_regression,
     learn_regression,
     packed,
+    paired_gain,
     restored_regression,
-    rows_to_compare,
 )
 from understudy.student.relations.marked import texts_of
 from understudy.student.side_by_side import SideBySide
 
 FloatArray = NDArray[np.float64]
-T = TypeVar("T")
-Way = tuple[Kernel | None, NGrams | None]
-"""A kernel to see vectors through, n-grams to put beside them."""
 
 DEFAULTS = LinearSettings.model_construct()
 NGRAMS = NGramSettings.model_construct()
@@ -52,24 +47,20 @@ class LinearStudent(Student):
     folds : of the cross-validation that chooses C; fewer where there are few documents.
     c : values of C to try (larger: less regularised).
     seed : of the folds.
-    ngrams : whether n-grams stand beside the vectors; ``auto`` decides by the held-out loss of the same folds.
-    kernel : whether the regression reads the likeness to training texts in place of the vectors, so that it can bend;
-        ``auto`` as for n-grams: of all that may be used the smallest loss is taken where it is lower than without by
-        more than its standard error.
+    ngrams : whether n-grams stand beside the vectors; ``auto`` decides by the held-out loss of the same folds, and
+        joins them where it falls by more than its standard error.
     words, characters, max_terms : as in `TfidfStudent`.
 
     Attributes
     ----------
-    regression_ : the fitted regression; its columns are the vector's or the kernel's, then the n-grams'.
+    regression_ : the fitted regression; its columns are the vector's, then the n-grams'.
     ngrams_ : the vocabulary, or None without n-grams.
-    kernel_ : None where the vectors are read as they are.
     """
 
     kind: ClassVar[str] = "linear"
 
     regression_: Regression
     ngrams_: NGrams | None
-    kernel_: Kernel | None
 
     def __init__(
         self,
@@ -82,7 +73,6 @@ class LinearStudent(Student):
         words: int = NGRAMS.words,
         characters: int = NGRAMS.characters,
         max_terms: int = NGRAMS.max_terms,
-        kernel: Literal["auto"] | bool = DEFAULTS.kernel,
     ) -> None:
         self.task = task
         self.encoder = encoder
@@ -93,7 +83,6 @@ class LinearStudent(Student):
         self.words = words
         self.characters = characters
         self.max_terms = max_terms
-        self.kernel = kernel
 
     @classmethod
     def from_settings(cls, settings: StudentSettings, task: Task, encoder: Encoder, seed: int) -> Self:
@@ -123,13 +112,23 @@ class LinearStudent(Student):
     def _learn(self, examples: Examples, dev: Examples | None, report: Report) -> None:  # noqa: ARG002
         texts = texts_of(self.task, examples.documents)
         vectors = self._vectors(examples.documents, report)
-        kernel = learn_kernel(vectors, np.random.default_rng(self.seed)) if self.kernel else None
-        ngrams = learn_ngrams(texts, self._vocabulary_settings()) if self.ngrams else None
-        terms = None if ngrams is None else ngrams.features(texts)
         plain = Problem(vectors, examples.targets, examples.weights, self.task.is_exclusive)
-        ways = list(product(_choices(kernel, self.kernel), _choices(ngrams, self.ngrams)))
-        search = Search(self.c, self.folds, self.seed)
-        (self.kernel_, self.ngrams_), self.regression_ = _learned(plain, terms, ways, search)
+        self.ngrams_ = None if self.ngrams is False else learn_ngrams(texts, self._vocabulary_settings())
+        joined = replace(plain, features=_joined(vectors, texts, self.ngrams_))
+        if self.ngrams == "auto" and not self._gains(plain, joined):
+            self.ngrams_, joined = None, plain
+        self.regression_ = learn_regression(joined, self._search())
+
+    def _gains(self, plain: Problem, joined: Problem) -> bool:
+        """Whether the n-grams lower the held-out loss by more than one standard error, on a part of many documents."""
+        n = len(plain.targets)
+        part = np.sort(np.random.default_rng(self.seed).permutation(n)[:MOST_IN_SPAN])
+        without, beside = (_held_out_losses(problem.rows(part), self._search()) for problem in (plain, joined))
+        gain, error = paired_gain(without, beside)
+        return gain > error
+
+    def _search(self) -> Search:
+        return Search(self.c, self.folds, self.seed)
 
     def _vocabulary_settings(self) -> NGramSettings:
         return NGramSettings(words=self.words, characters=self.characters, max_terms=self.max_terms)
@@ -139,8 +138,7 @@ class LinearStudent(Student):
 
     def _said_of(self, vectors: FloatArray, documents: Sequence[Document]) -> FloatArray:
         """Probabilities for documents whose vectors are at hand."""
-        terms = None if self.ngrams_ is None else self.ngrams_.features(texts_of(self.task, documents))
-        return self.logistic_.probabilities(_features(vectors, self.kernel_, terms))
+        return self.logistic_.probabilities(_joined(vectors, texts_of(self.task, documents), self.ngrams_))
 
     @property
     def _n_vectors(self) -> int:
@@ -163,10 +161,9 @@ class LinearStudent(Student):
 
     def _files(self) -> StudentFiles:
         arrays = self.regression_.arrays()
-        kernel = {} if self.kernel_ is None else self.kernel_.arrays()
         if self.ngrams_ is None:
-            return StudentFiles(arrays | kernel)
-        return StudentFiles(packed(arrays) | kernel | {"idf": self.ngrams_.idf()}, {FILE: self.ngrams_.to_json()})
+            return StudentFiles(arrays)
+        return StudentFiles(packed(arrays) | {"idf": self.ngrams_.idf()}, {FILE: self.ngrams_.to_json()})
 
     @classmethod
     def restore(cls, stored: StudentFile, files: StudentFiles, task: Task, encoder_cache: Path | None) -> Self:
@@ -178,9 +175,7 @@ class LinearStudent(Student):
     def _take(self, files: StudentFiles) -> None:
         text = files.texts.get(FILE)
         self.ngrams_ = None if text is None else restored_ngrams(text, files.arrays.get("idf"))
-        dimension = self._n_vectors * self.encoder.dimension
-        self.kernel_ = restored_kernel(files.arrays, dimension)
-        width = (self.kernel_.width if self.kernel_ else dimension) + (self.ngrams_.width if self.ngrams_ else 0)
+        width = self._n_vectors * self.encoder.dimension + (self.ngrams_.width if self.ngrams_ else 0)
         shape = (len(self.task.labels), width)
         self.regression_ = restored_regression(files.arrays, shape, is_exclusive=self.task.is_exclusive)
 
@@ -198,27 +193,13 @@ def encoder_of(stored: StudentFile, encoder_cache: Path | None) -> Encoder:
     return encoder
 
 
-def _learned(plain: Problem, terms: Any | None, ways: Sequence[Way], search: Search) -> tuple[Way, Regression]:
-    """The best way to see the rows, and the regression on what is seen; the first way is the simplest."""
-    rows = rows_to_compare(len(plain.targets), search.seed)
-    few, few_terms = plain.rows(rows), None if terms is None else terms[rows]
-    tried = [learn_regression(_seen(few, few_terms, way), search) for way in ways] if len(ways) > 1 else []
-    best = best_regression(tried, few) if tried else 0
-    if tried and len(rows) == len(plain.targets):
-        return ways[best], tried[best]
-    return ways[best], learn_regression(_seen(plain, terms, ways[best]), search)
+def _held_out_losses(problem: Problem, search: Search) -> FloatArray:
+    """Shape (n,), all labels together."""
+    held_out = learn_regression(problem, search).strength.held_out
+    return np.asarray(log_losses(held_out, problem.targets, is_exclusive=problem.is_exclusive).sum(axis=1))
 
 
-def _seen(problem: Problem, terms: Any | None, way: Way) -> Problem:
-    kernel, ngrams = way
-    return replace(problem, features=_features(problem.features, kernel, None if ngrams is None else terms))
-
-
-def _choices(found: T | None, setting: Literal["auto"] | bool) -> tuple[T | None, ...]:
-    """What may be used: ``auto`` may also do without."""
-    return (None, found) if setting == "auto" and found is not None else (found,)
-
-
-def _features(vectors: FloatArray, kernel: Kernel | None, terms: Any | None) -> Features:
-    seen = vectors if kernel is None else kernel.features(vectors)
-    return seen if terms is None else SideBySide(seen, terms)
+def _joined(vectors: FloatArray, texts: Sequence[str], ngrams: NGrams | None) -> Features:
+    if ngrams is None:
+        return vectors
+    return SideBySide(vectors, ngrams.features(texts))

@@ -20,7 +20,6 @@ from understudy.student.logistic import (
     Strength,
     choose_c,
     fit_logistic,
-    log_losses,
     stratified_folds,
 )
 from understudy.student.row_span import span_of
@@ -119,25 +118,6 @@ def restored_regression(
     logistic = Logistic(arrays["coefficients"].astype(np.float64), arrays["intercepts"], is_exclusive)
     losses = arrays.get("cv_losses", np.zeros((0, n_labels)))
     return Regression(logistic, Strength(arrays["c"], losses, np.zeros((0, n_labels))))
-
-
-def rows_to_compare(n: int, seed: int) -> NDArray[np.int64]:
-    """All of n rows, or `MOST_IN_SPAN` drawn by lot: enough to tell which features are worth having."""
-    return np.sort(np.random.default_rng(seed).permutation(n)[:MOST_IN_SPAN])
-
-
-def best_regression(learned: Sequence[Regression], problem: Problem) -> int:
-    """Which of several regressions, each on other features of a problem's rows, has the smallest held-out loss.
-
-    It is the first one, the simplest, unless another's loss is lower by more than one standard error of the difference.
-    """
-    losses = [
-        log_losses(one.strength.held_out, problem.targets, is_exclusive=problem.is_exclusive).sum(axis=1)
-        for one in learned
-    ]
-    best = int(np.argmin([loss.mean() for loss in losses]))
-    gain, error = paired_gain(losses[0], losses[best])
-    return best if gain > error else 0
 
 
 def paired_gain(losses: FloatArray, others: FloatArray) -> tuple[float, float]:
