@@ -12,7 +12,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from understudy.errors import UserError, did_you_mean, nearest
-from understudy.settings.tables import SPAN_TOKENS, Settings, Table
+from understudy.settings.table import Table
+from understudy.settings.tables import SPAN_TOKENS, Settings
 
 FILE_NAME = "understudy.toml"
 ENVIRONMENT_PREFIX = "UNDERSTUDY_"
