@@ -94,9 +94,8 @@ class FineTunedStudent(Student):
     def _train(self, examples: Encoded, dev: Encoded | None, report: Report) -> None:
         network = self.learner_.network
         checkpoints = None if self._workspace is None else Checkpoints(self._workspace)
-        rng = np.random.default_rng(self.seed)
+        rng, plan = np.random.default_rng(self.seed), self._plan(network.device, len(examples.ids))
         with recomputing(network) if self.recompute else nullcontext():
-            plan = self._plan(network.device, len(examples.ids))
             trained = train(self.learner_, examples, dev, plan, rng, report, checkpoints)
         self.epochs_, self.history_ = trained.epochs, trained.history
         self.remarks_ += trained.remarks + ((LEARNED_FROM_DEV,) if self.reweight else ())
